@@ -16,14 +16,14 @@ import (
 
 // sippOptions are one run of SIPp.
 type sippOptions struct {
-	Scenario string   // XML, or the name of a file in testdata
-	Target   string   // host:port called; empty for a scenario that is called
-	Service  string   // number called
-	Calls    int      // how many; 1 if 0
-	Rate     int      // calls a second; 10 if 0
-	Limit    int      // calls at once; SIPp's own if 0
-	TCP      bool     // over one TCP connection per call
-	Port     int      // local port; any if 0
+	Scenario string // XML, or the name of a file in testdata
+	Target   string // host:port called; empty for a scenario that is called
+	Service  string // number called
+	Calls    int    // how many; 1 if 0
+	Rate     int    // calls a second; 10 if 0
+	Limit    int    // calls at once; SIPp's own if 0
+	TCP      bool   // over one TCP connection per call
+	Port     int    // local port; any if 0
 	Timeout  time.Duration
 	Keys     []string // further arguments
 }
