@@ -1,0 +1,157 @@
+package worker
+
+import (
+	"fmt"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxEvents is how many sockets one wait may report.
+const maxEvents = 128
+
+// An epollSleeper waits in an epoll instance of its own, level-triggered: one
+// recvfrom per event, with no second call to learn that a socket is empty. A
+// socket that has more is reported again, after the others.
+type epollSleeper struct {
+	epfd    int
+	eventfd int
+	noWait2 bool // the kernel (before 5.11) or a seccomp filter has no epoll_pwait2
+	sockets []*Socket
+	free    []int
+	events  [maxEvents]unix.EpollEvent
+	from    sockaddr
+	buf     [MaxPacket]byte
+}
+
+// wakeSlot stands for the eventfd; a socket's slot is its place in sockets.
+const wakeSlot = -1
+
+func newEpollSleeper(*Worker) (sleeper, error) {
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("create epoll instance: %w", err)
+	}
+	eventfd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		_ = unix.Close(epfd)
+		return nil, fmt.Errorf("create eventfd: %w", err)
+	}
+	e := &epollSleeper{epfd: epfd, eventfd: eventfd}
+	if err := e.control(unix.EPOLL_CTL_ADD, eventfd, wakeSlot); err != nil {
+		e.close()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *epollSleeper) control(op, fd, slot int) error {
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(slot)}
+	if err := unix.EpollCtl(e.epfd, op, fd, &ev); err != nil {
+		return fmt.Errorf("change epoll instance: %w", err)
+	}
+	return nil
+}
+
+func (e *epollSleeper) add(s *Socket) error {
+	slot := len(e.sockets)
+	if n := len(e.free); n > 0 {
+		slot, e.free = e.free[n-1], e.free[:n-1]
+	} else {
+		e.sockets = append(e.sockets, nil)
+	}
+	if err := e.control(unix.EPOLL_CTL_ADD, s.fd, slot); err != nil {
+		e.free = append(e.free, slot)
+		return err
+	}
+	s.slot = slot
+	e.sockets[slot] = s
+	return nil
+}
+
+func (e *epollSleeper) remove(s *Socket) {
+	_ = e.control(unix.EPOLL_CTL_DEL, s.fd, 0) // fails only for a descriptor that is not there
+	e.sockets[s.slot] = nil
+	e.free = append(e.free, s.slot)
+}
+
+func (e *epollSleeper) wake() {
+	one := uint64(1)
+	_, _, _ = unix.RawSyscall(unix.SYS_WRITE, uintptr(e.eventfd), uintptr(unsafe.Pointer(&one)), 8)
+}
+
+func (e *epollSleeper) wait(w *Worker, d time.Duration) {
+	n := e.poll(d)
+	w.now = w.clock.Now()
+	for i := range n {
+		e.handle(w, int(e.events[i].Fd))
+	}
+}
+
+// handle receives one packet. A slot may have been emptied, or even given to
+// another socket, by a packet of the same batch: then there is nothing to
+// receive, or it is received a little earlier.
+func (e *epollSleeper) handle(w *Worker, slot int) {
+	if slot == wakeSlot {
+		var count uint64
+		_, _, _ = unix.RawSyscall(unix.SYS_READ, uintptr(e.eventfd), uintptr(unsafe.Pointer(&count)), 8)
+		return
+	}
+	s := e.sockets[slot]
+	if s == nil {
+		return
+	}
+	n := s.receive(e.buf[:], &e.from)
+	if n < 0 {
+		return
+	}
+	w.stats.packets.Add(1)
+	if n > len(e.buf) {
+		w.stats.oversize.Add(1)
+		return
+	}
+	s.recv(e.buf[:n], e.from.addrPort(), w.now)
+}
+
+// poll waits in the kernel. A wait that may block is announced to Go's
+// scheduler (Syscall), so that a garbage collection does not wait for it; one
+// that does not is not (RawSyscall).
+func (e *epollSleeper) poll(d time.Duration) int {
+	if d == 0 {
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(e.epfd), uintptr(unsafe.Pointer(&e.events)), maxEvents, 0, 0, 0)
+		if errno != 0 {
+			return 0
+		}
+		return int(n)
+	}
+	if !e.noWait2 {
+		var ts *unix.Timespec
+		if d > 0 {
+			t := unix.NsecToTimespec(int64(d))
+			ts = &t
+		}
+		n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(e.epfd), uintptr(unsafe.Pointer(&e.events)), maxEvents, uintptr(unsafe.Pointer(ts)), 0, 0)
+		if errno == 0 {
+			return int(n)
+		}
+		if errno != unix.ENOSYS && errno != unix.EPERM {
+			return 0 // EINTR
+		}
+		e.noWait2 = true
+	}
+	ms := -1
+	if d > 0 {
+		ms = int((d + time.Millisecond - 1) / time.Millisecond)
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(e.epfd), uintptr(unsafe.Pointer(&e.events)), maxEvents, uintptr(ms), 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+func (e *epollSleeper) close() {
+	_ = unix.Close(e.eventfd)
+	_ = unix.Close(e.epfd)
+}
