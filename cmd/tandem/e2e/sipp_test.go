@@ -26,6 +26,7 @@ type sippOptions struct {
 	Port     int    // local port; any if 0
 	Timeout  time.Duration
 	Keys     []string // further arguments
+	Quiet    bool     // keep no copy of the messages: for loads
 }
 
 // A sipp is a run of SIPp.
@@ -62,8 +63,10 @@ func startSIPp(t testing.TB, o sippOptions) *sipp {
 	media := 30000 + 2*(s.Port%10000)
 	args := []string{"-sf", file, "-i", "127.0.0.1", "-p", fmt.Sprint(s.Port), "-mi", "127.0.0.1", "-mp", fmt.Sprint(media),
 		"-m", fmt.Sprint(max(1, o.Calls)), "-r", fmt.Sprint(max(1, o.Rate)), "-nostdin", "-trace_err", "-error_file", filepath.Join(s.dir, "errors"),
-		"-trace_msg", "-message_file", filepath.Join(s.dir, "messages"),
 		"-timeout", fmt.Sprintf("%ds", int(o.Timeout.Seconds())), "-timeout_error", "-recv_timeout", "20000"}
+	if !o.Quiet {
+		args = append(args, "-trace_msg", "-message_file", filepath.Join(s.dir, "messages"))
+	}
 	if o.Limit > 0 {
 		args = append(args, "-l", fmt.Sprint(o.Limit))
 	}
