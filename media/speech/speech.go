@@ -61,9 +61,9 @@ type PCMWriter interface {
 type Synthesizer interface {
 	// Name is the engine's name in the configuration, such as "piper".
 	Name() string
-	// Voices are the voices that can be used now; none while the engine is
-	// not ready.
-	Voices() []Voice
+	// Voices are the voices that can be used now. The error says why there
+	// are none: it wraps [ErrNotReady] where waiting or installing helps.
+	Voices() ([]Voice, error)
 	// Synthesize writes the speech of one segment of plain text (about a
 	// sentence) in the voice named, blocking until all of it is written. req
 	// has no markup and a Voice of this engine's.

@@ -18,7 +18,7 @@ func New(path string) *Engine { return nil }
 func (e *Engine) Name() string { return "espeak" }
 
 // Voices implements [speech.Synthesizer].
-func (e *Engine) Voices() []speech.Voice { return nil }
+func (e *Engine) Voices() ([]speech.Voice, error) { return nil, nil }
 
 // Synthesize implements [speech.Synthesizer].
 func (e *Engine) Synthesize(ctx context.Context, req speech.Request, out speech.PCMWriter) error {
