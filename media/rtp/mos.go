@@ -36,8 +36,6 @@ func MOS(codec string, loss float64, delay time.Duration, burst float64) float64
 
 // rating is the transmission rating factor R (G.107 §7.1).
 func rating(c impairment, loss float64, delay time.Duration, burst float64) float64 {
-	// Ro - Is (§7.2, §7.3) with default values are constants.
-	const ro, is = 94.7688, 1.4136
 	ppl := 100 * min(1, max(0, loss))
 	ieEff := c.ie + (95-c.ie)*ppl/(ppl/max(1, burst)+c.bpl) // §7.5
 	ms := float64(max(0, delay)) / float64(time.Millisecond)
@@ -47,37 +45,36 @@ func rating(c impairment, loss float64, delay time.Duration, burst float64) floa
 // delayImpairment is Id (§7.4), with Ta = T = Tr/2 and the default TELR of 65 dB
 // and WEPL of 110 dB.
 func delayImpairment(t float64) float64 {
-	const (
-		telr = 65.0
-		wepl = 110.0
-		ro   = 94.7688
-		nty  = 0 // STMR is in its default range: no correction of TERV
-		slr  = 8.0
-		rlr  = 2.0
-	)
-	_ = nty
-	_, _ = slr, rlr
+	const telr, wepl, rlr = 65.0, 110.0, 2.0
 
+	// Talker echo, Idte.
 	terv := telr - 40*math.Log10((1+t/10)/(1+t/150)) + 6*math.Exp(-0.3*t*t)
 	re := 80 + 2.5*(terv-14)
 	roe := -1.5 * (noiseFloor - rlr)
-	xdt := (roe - re) / 2
-	idte := (xdt + math.Sqrt(xdt*xdt+100) - 1) * (1 - math.Exp(-t))
+	x := (roe - re) / 2
+	idte := (x + math.Sqrt(x*x+100) - 1) * (1 - math.Exp(-t))
 
+	// Listener echo, Idle.
 	rle := 10.5 * (wepl + 7) * math.Pow(2*t+1, -0.25)
-	xdl := (ro - rle) / 2
-	idle := xdl + math.Sqrt(xdl*xdl+169)
+	x = (ro - rle) / 2
+	idle := x + math.Sqrt(x*x+169)
 
+	// Too long a delay by itself, Idd.
 	idd := 0.0
 	if t > 100 {
-		x := math.Log10(t/100) / math.Log10(2)
+		x := math.Log2(t / 100)
 		idd = 25 * (math.Pow(1+math.Pow(x, 6), 1.0/6) - 3*math.Pow(1+math.Pow(x/3, 6), 1.0/6) + 2)
 	}
 	return idte + idle + idd
 }
 
-// noiseFloor is No (§7.2.3) in dBm0p with default values.
-const noiseFloor = -61.18
+// With default values: the signal-to-noise ratio Ro (§7.2), what comes with the
+// voice signal Is (§7.3), and the sum of the noises No in dBm0p (§7.2.3).
+const (
+	ro         = 94.7688
+	is         = 1.4136
+	noiseFloor = -61.18
+)
 
 // mosOf is Annex B's conversion.
 func mosOf(r float64) float64 {
