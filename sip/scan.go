@@ -369,3 +369,27 @@ func rewrite(data []byte, o outline) []byte {
 	out = append(out, "\r\n"...)
 	return append(out, rest...)
 }
+
+// MayBeOurs says, without parsing it, whether a message may belong to a dialog
+// or transaction that we have: it is a response, an ACK or a CANCEL, or its To
+// has a tag. It is what a message of a stranger has to pass before any more
+// work is spent on it.
+func MayBeOurs(data []byte) bool {
+	line, rest, err := nextLine(data)
+	if err != nil {
+		return false
+	}
+	switch method, _ := cutSpace(line); string(method) {
+	case "SIP/2.0", "ACK", "CANCEL":
+		return true
+	}
+	for {
+		f, more, done, err := nextField(rest)
+		if err != nil || done {
+			return false
+		}
+		if rest = more; f.kind == kindTo {
+			return bytes.Contains(f.value, []byte("tag")) || bytes.Contains(bytes.ToLower(f.value), []byte("tag"))
+		}
+	}
+}

@@ -31,9 +31,15 @@ type Loop struct {
 // Post runs fn on the loop after all that was posted before. Any goroutine may
 // call it; it never blocks. After [Group.Stop] fn is dropped and the result is
 // false.
-func (l *Loop) Post(fn func()) bool {
+func (l *Loop) Post(fn func()) bool { return l.post(fn, 0) }
+
+// TryPost is Post for what a peer sends: where limit funcs wait already, fn is
+// dropped and the result is false.
+func (l *Loop) TryPost(fn func(), limit int) bool { return l.post(fn, limit) }
+
+func (l *Loop) post(fn func(), limit int) bool {
 	l.mu.Lock()
-	if l.stopped {
+	if l.stopped || limit > 0 && len(l.queue) >= limit {
 		l.mu.Unlock()
 		return false
 	}
@@ -44,14 +50,6 @@ func (l *Loop) Post(fn func()) bool {
 		l.signal()
 	}
 	return true
-}
-
-// Len says how many funcs wait. Those who post what a peer sends look at it
-// first, and drop what would only make a long queue longer.
-func (l *Loop) Len() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.queue)
 }
 
 // Index is the loop's place in its group, from 0.
@@ -100,6 +98,9 @@ func (l *Loop) run() {
 			l.now = time.Now()
 			fn()
 			batch[i] = nil
+		}
+		if cap(batch) > 4096 {
+			batch = nil // a burst does not keep its memory
 		}
 	}
 }

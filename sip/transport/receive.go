@@ -1,0 +1,96 @@
+package transport
+
+import (
+	"net/netip"
+	"time"
+
+	"tandem/sip"
+)
+
+// datagram handles what one datagram holds. It runs on the socket's reader and
+// keeps nothing of data.
+func (l *Layer) datagram(s *socket, data []byte, src netip.AddrPort, local netip.Addr) {
+	if keepalive(data) {
+		return
+	}
+	f := &Flow{layer: l, socket: s, local: netip.AddrPortFrom(local, s.bound.Port()), remote: src, reply: src}
+	l.incoming(f, data, l.accept(src))
+}
+
+// message handles a message that stood in a stream. It runs on the stream's
+// reader and keeps nothing of data.
+func (l *Layer) message(s *stream, data []byte) {
+	l.incoming(s.flow(), data, s.known)
+}
+
+// broken handles the start of what a stream holds when its framing is lost.
+func (l *Layer) broken(s *stream, data []byte, e *sip.ReplyError) {
+	l.malformed(s.flow(), data, s.known, e)
+}
+
+func (s *stream) flow() *Flow {
+	f := &Flow{layer: s.layer, remote: s.remote, reply: s.remote, local: s.local, dialled: s.dialled}
+	if s.dialled {
+		f.local = s.layer.listenerFor(s.local.Addr())
+	}
+	f.stream.Store(s)
+	return f
+}
+
+func (l *Layer) incoming(f *Flow, data []byte, known bool) {
+	now := time.Now()
+	if !known && (!sip.MayBeOurs(data) || !l.strangers.pass(f.remote.Addr(), now)) {
+		l.count.strangers.Add(1)
+		return
+	}
+	if l.tap != nil {
+		l.tap(Tapped{Network: f.Network(), Local: f.local, Remote: f.remote, Data: data, Time: now})
+	}
+	msg, err := sip.Parse(data)
+	if err != nil {
+		l.malformed(f, data, known, err.(*sip.ReplyError))
+		return
+	}
+	if req, ok := msg.(*sip.Request); ok {
+		f.route(req)
+	}
+	r := &Received{Msg: msg, Flow: f, Known: known, At: now}
+	lp := l.group.For(sip.CallID(msg))
+	if !lp.TryPost(func() { l.handler(lp, r) }, l.limits.Queue) {
+		l.count.late.Add(1)
+		return
+	}
+	l.count.received.Add(1)
+}
+
+// malformed answers a request that cannot be read, without any state, if its
+// source may be answered.
+func (l *Layer) malformed(f *Flow, data []byte, known bool, e *sip.ReplyError) {
+	l.count.malformed.Add(1)
+	l.log.Debug("malformed message", "remote", f.remote, "local", f.local, "status", e.Status, "err", e.Reason)
+	if !known {
+		return
+	}
+	reply, to, ok := sip.Refusal(data, e, f.remote)
+	if !ok {
+		return
+	}
+	f.reply = to
+	if err := f.Reply(reply, nil); err != nil {
+		l.log.Debug("refusal", "remote", to, "err", err)
+	}
+}
+
+// keepalive says whether a datagram only keeps a NAT open: line ends or zeros
+// (RFC 5626 §3.5.1 and what phones send).
+func keepalive(data []byte) bool {
+	if len(data) > 8 {
+		return false
+	}
+	for _, c := range data {
+		if c != '\r' && c != '\n' && c != 0 && c != ' ' {
+			return false
+		}
+	}
+	return true
+}
