@@ -29,7 +29,14 @@ type cache struct {
 	held   int64                    // bytes in memory
 	files  map[string]*file
 	stored int64 // bytes on disk
+
+	writing chan *clip    // to the goroutine that writes files
+	written chan struct{} // closed when that has ended
 }
+
+// writeQueue is how many segments may wait for the disk. One that finds it full
+// is not stored this time.
+const writeQueue = 64
 
 type clip struct {
 	key string
@@ -57,8 +64,11 @@ func openCache(dir string, diskLimit, memoryLimit int64) (*cache, error) {
 		memory:      map[string]*list.Element{},
 		recent:      list.New(),
 		files:       map[string]*file{},
+		writing:     make(chan *clip, writeQueue),
+		written:     make(chan struct{}),
 	}
 	if dir == "" {
+		close(c.written)
 		return c, nil
 	}
 	// What is spoken may be private.
@@ -85,7 +95,14 @@ func openCache(dir string, diskLimit, memoryLimit int64) (*cache, error) {
 		c.files[key] = &file{key, info.Size(), info.ModTime()}
 		c.stored += info.Size()
 	}
+	go c.write()
 	return c, nil
+}
+
+// close waits until what was put is on disk. Nothing may be put after.
+func (c *cache) close() {
+	close(c.writing)
+	<-c.written
 }
 
 // get returns the audio of key, or nil. It must not be changed.
@@ -104,7 +121,7 @@ func (c *cache) get(key string) []int16 {
 	if !ok {
 		return nil
 	}
-	pcm, err := readWAV(c.path(key))
+	pcm, err := readFile(c.path(key))
 	if err != nil {
 		// Removed by somebody, or torn by a power cut: made again.
 		c.forget(key)
@@ -122,20 +139,31 @@ func (c *cache) put(key string, pcm []int16) {
 	if c.dir == "" {
 		return
 	}
-	size, err := writeWAV(c.path(key), pcm)
-	if err != nil {
-		return
+	select {
+	case c.writing <- &clip{key, pcm}:
+	default:
 	}
-	c.mu.Lock()
-	if old, ok := c.files[key]; ok {
-		c.stored -= old.size
-	}
-	c.files[key] = &file{key, size, time.Now()}
-	c.stored += size
-	stale := c.overflow()
-	c.mu.Unlock()
-	for _, k := range stale {
-		os.Remove(c.path(k))
+}
+
+// write stores segments until the cache is closed.
+func (c *cache) write() {
+	defer close(c.written)
+	for clip := range c.writing {
+		size, err := writeFile(c.path(clip.key), clip.pcm)
+		if err != nil {
+			continue
+		}
+		c.mu.Lock()
+		if old, ok := c.files[clip.key]; ok {
+			c.stored -= old.size
+		}
+		c.files[clip.key] = &file{clip.key, size, time.Now()}
+		c.stored += size
+		stale := c.overflow()
+		c.mu.Unlock()
+		for _, k := range stale {
+			os.Remove(c.path(k))
+		}
 	}
 }
 

@@ -50,8 +50,9 @@ type Speaker struct {
 	log      *slog.Logger
 	cache    *cache
 
-	ctx    context.Context
-	cancel context.CancelFunc
+	ctx     context.Context
+	cancel  context.CancelFunc
+	closing sync.Once
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
@@ -138,13 +139,15 @@ func (s *Speaker) Speak(ctx context.Context, req Request) (media.Source, error) 
 	return u.out, nil
 }
 
-// Close ends everything that is being spoken. The engines are not closed.
+// Close ends everything that is being spoken and waits for the cache. The
+// engines are not closed.
 func (s *Speaker) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
 	s.cancel()
 	s.running.Wait()
+	s.closing.Do(s.cache.close)
 	return nil
 }
 

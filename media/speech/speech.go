@@ -16,8 +16,8 @@ import (
 type Request struct {
 	// Text is what to say, plain or SSML, at most [MaxText] bytes.
 	Text string
-	// SSML says that Text is SSML. Text that begins with <speak is SSML in any
-	// case.
+	// SSML says that Text is SSML. Text that begins with <speak or <?xml is
+	// SSML in any case.
 	SSML bool
 	// Language is a BCP 47 tag such as "en-GB". Empty: the speaker's default.
 	Language string

@@ -19,6 +19,9 @@ type passage struct {
 	breaks time.Duration
 }
 
+// longestTag is the most octets a tag may have.
+const longestTag = 4096
+
 // longestBreak bounds the silence between two passages.
 const longestBreak = 30 * time.Second
 
@@ -34,7 +37,7 @@ var attribute = regexp.MustCompile(`([A-Za-z:_-]+)\s*=\s*("[^"]*"|'[^']*')`)
 // by words than by an error. What it heeds is break, p, s, sub and the
 // characters of say-as; of other elements the content is spoken.
 func parse(text string, ssml bool) []passage {
-	if strings.HasPrefix(strings.TrimSpace(text), "<speak") {
+	if begin := strings.TrimSpace(text); strings.HasPrefix(begin, "<speak") || strings.HasPrefix(begin, "<?xml") {
 		ssml = true
 	}
 	p := parser{ssml: ssml}
@@ -77,7 +80,7 @@ func (p *parser) words(s string) {
 	// An empty line is a paragraph in plain text; in SSML it is only space.
 	if !p.ssml {
 		for {
-			before, after, found := cutParagraph(s)
+			before, after, found := strings.Cut(s, "\n\n")
 			p.text.WriteString(before)
 			if !found {
 				return
@@ -106,9 +109,9 @@ func (p *parser) markup(text string) string {
 		}
 		return rest
 	}
-	end := strings.IndexByte(text, '>')
+	end := strings.IndexByte(text[:min(len(text), longestTag)], '>')
 	if end < 0 {
-		// A tag that never ends is text where it cannot be a tag.
+		// What would be a tag but for its end has been cut off.
 		if name, _ := tagName(text[1:]); p.ssml && name != "" {
 			return ""
 		}
@@ -255,14 +258,10 @@ func spell(s string) string {
 	return b.String()
 }
 
-func cutParagraph(s string) (before, after string, found bool) {
-	return strings.Cut(strings.ReplaceAll(s, "\r\n", "\n"), "\n\n")
-}
-
 // clean takes out what engines read as commands or cannot say: control
 // characters, invalid UTF-8 and espeak-ng's [[phonemes]].
 func clean(s string) string {
-	s = strings.ToValidUTF8(s, " ")
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, " "), "\r\n", "\n")
 	s = strings.NewReplacer("[", "(", "]", ")").Replace(s)
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {
