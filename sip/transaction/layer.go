@@ -1,10 +1,15 @@
 // Package transaction holds the four state machines of RFC 3261 §17, as
 // corrected by RFC 6026. They live on a loop: every method is called there,
 // every callback comes there; there is no goroutine and no lock.
+//
+// sipgo's own machines are not used: they block on a channel under a lock, want
+// a goroutine for each transaction and keep their timers in package variables.
 package transaction
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"tandem/sip"
@@ -14,7 +19,8 @@ import (
 
 // Errors that end a transaction.
 var (
-	// ErrTimeout says that no final response came in 64*T1 (Timer B or F).
+	// ErrTimeout says that no final response came in 64*T1 (Timer B or F), or
+	// no ACK (Timer H).
 	ErrTimeout = errors.New("no response")
 	// ErrTransport says that a message could not be delivered; it is wrapped
 	// together with the reason.
@@ -23,14 +29,33 @@ var (
 	ErrState = errors.New("transaction is over")
 )
 
-// Timers are the times of RFC 3261 §17.1.1.1. The zero value stands for those
+// Timers are the times of RFC 3261 §17.1.1.1. A zero field stands for the value
 // of the RFC.
 type Timers struct {
 	T1 time.Duration // round trip estimate: 500 ms
 	T2 time.Duration // longest interval between repetitions: 4 s
 	T4 time.Duration // longest life of a message in the network: 5 s
-	D  time.Duration // wait for repeated final responses: 32 s, at least 64*T1
+	D  time.Duration // wait for repeated final responses to INVITE: 64*T1
 }
+
+func (t Timers) orDefaults() Timers {
+	if t.T1 == 0 {
+		t.T1 = 500 * time.Millisecond
+	}
+	if t.T2 == 0 {
+		t.T2 = 4 * time.Second
+	}
+	if t.T4 == 0 {
+		t.T4 = 5 * time.Second
+	}
+	if t.D == 0 {
+		t.D = 64 * t.T1
+	}
+	return t
+}
+
+// timeout is the length of Timers B, F, H, J, L and M.
+func (t *Timers) timeout() time.Duration { return 64 * t.T1 }
 
 // A User is what stands above the transactions: it is told of everything that
 // belongs to none.
@@ -47,83 +72,211 @@ type User interface {
 }
 
 // A Layer is the transactions of one loop.
-type Layer struct{}
+type Layer struct {
+	loop    *loop.Loop
+	user    User
+	timers  Timers
+	servers map[serverKey]*Server
+	clients map[clientKey]*Client
+	merged  map[mergeKey]*Server
+	scratch []byte // messages are printed here and then copied to their size
+}
 
-// NewLayer makes the transactions of l. Only the zero fields of t are filled in.
-func NewLayer(l *loop.Loop, u User, t Timers) *Layer { panic("soon") }
+// NewLayer makes the transactions of l. It may be called on any goroutine,
+// before the loop has anything to do.
+func NewLayer(l *loop.Loop, u User, t Timers) *Layer {
+	return &Layer{
+		loop: l, user: u, timers: t.orDefaults(),
+		servers: make(map[serverKey]*Server),
+		clients: make(map[clientKey]*Client),
+		merged:  make(map[mergeKey]*Server),
+	}
+}
+
+// Len says how many transactions live; for tests and metrics.
+func (l *Layer) Len() (server, client int) { return len(l.servers), len(l.clients) }
 
 // Receive takes a message from the transport; it is to be called from the
 // transport's Handler, on the loop.
-func (l *Layer) Receive(r *transport.Received) { panic("soon") }
+func (l *Layer) Receive(r *transport.Received) {
+	switch m := r.Msg.(type) {
+	case *sip.Request:
+		l.request(m, r)
+	case *sip.Response:
+		l.response(m, r.Flow)
+	}
+}
 
-// Request sends req by f and gives its responses to h. A Via with a new branch
-// is put on top; the rest of req must be complete, and must not be changed any
-// more. Not for ACK: see Send.
-func (l *Layer) Request(req *sip.Request, f *transport.Flow, h ClientHandler) *Client { panic("soon") }
+func (l *Layer) response(res *sip.Response, f *transport.Flow) {
+	if vias(res) != 1 {
+		return // another element's (RFC 3261 §8.1.3.3)
+	}
+	branch, _ := res.Via().Params.Get("branch")
+	if tx := l.clients[clientKey{branch, res.CSeq().MethodName}]; tx != nil {
+		tx.receive(res)
+		return
+	}
+	l.user.Stray(res, f)
+}
+
+func vias(m *sip.Response) (n int) {
+	for _, h := range m.Headers() {
+		if _, ok := h.(*sip.ViaHeader); ok {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *Layer) request(req *sip.Request, r *transport.Received) {
+	key := makeServerKey(req)
+	switch req.Method {
+	case sip.ACK:
+		key.method = sip.INVITE
+		if tx := l.servers[key]; tx != nil && tx.state != accepted {
+			tx.ack()
+			return
+		}
+		l.user.Ack(req, r.Flow)
+		return
+	}
+	if tx := l.servers[key]; tx != nil {
+		tx.repeated(r.Flow)
+		return
+	}
+	if req.Method == sip.CANCEL {
+		l.cancel(key, req, r)
+		return
+	}
+	tx := l.newServer(key, req, r)
+	if sip.ToTag(req) == "" {
+		mk := mergeKey{sip.CallID(req), sip.FromTag(req), req.CSeq().SeqNo, req.Method}
+		if l.merged[mk] != nil {
+			// The same request by another way (RFC 3261 §8.2.2.2).
+			tx.refuse(482)
+			return
+		}
+		l.merged[mk], tx.merge = tx, mk
+	}
+	l.user.Request(tx, req, r.Flow)
+	if tx.invite && tx.state == proceeding && tx.last == nil {
+		tx.Respond(sip.NewResponse(req, 100, "", ""))
+	}
+}
+
+// cancel handles a CANCEL (RFC 3261 §9.2).
+func (l *Layer) cancel(key serverKey, req *sip.Request, r *transport.Received) {
+	tx := l.newServer(key, req, r)
+	key.method = sip.INVITE
+	invite := l.servers[key]
+	if invite == nil {
+		tx.refuse(481)
+		return
+	}
+	tx.Respond(sip.NewResponse(req, 200, "", invite.tag()))
+	if invite.state != proceeding {
+		return
+	}
+	if cancelled := invite.onCancel; cancelled != nil {
+		invite.onCancel = nil
+		cancelled(req)
+		return
+	}
+	if !invite.cancelled {
+		invite.Respond(sip.NewResponse(invite.req, 487, "", invite.tag()))
+	}
+}
 
 // Send sends an ACK for a 2xx, which is a transaction of its own without state
 // (RFC 3261 §13.2.2.4), with a new Via on top. The result are its bytes, to be
 // sent again by the flow when the 2xx is repeated.
-func (l *Layer) Send(ack *sip.Request, f *transport.Flow) ([]byte, error) { panic("soon") }
-
-// Len says how many transactions live; for tests and metrics.
-func (l *Layer) Len() (server, client int) { panic("soon") }
-
-// A ClientHandler gets what comes of a request.
-type ClientHandler interface {
-	// Response is every provisional response, every 2xx to an INVITE with its
-	// repetitions and forks (different To tags), and the one final response
-	// else.
-	Response(res *sip.Response)
-	// End says that no final response will come; err wraps ErrTimeout or
-	// ErrTransport. It comes at most once.
-	End(err error)
+func (l *Layer) Send(ack *sip.Request, f *transport.Flow) ([]byte, error) {
+	addVia(ack, f)
+	data, err := l.print(ack)
+	if err != nil {
+		return nil, err
+	}
+	return data, f.Send(data, nil)
 }
 
-// A Client is a client transaction.
-type Client struct{}
+// addVia puts a Via with a new branch on top, and what every request needs
+// where it is missing.
+func addVia(req *sip.Request, f *transport.Flow) (branch string) {
+	host, port := f.SentBy()
+	branch = sip.NewBranch()
+	params := make(sip.Params, 0, 2)
+	params.Add("branch", branch)
+	params.Add("rport", "")
+	req.PrependHeader(&sip.ViaHeader{
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: f.Transport(), Host: host, Port: port, Params: params,
+	})
+	if req.MaxForwards() == nil {
+		hops := sip.MaxForwardsHeader(70)
+		req.AppendHeader(&hops)
+	}
+	if req.ContentLength() == nil {
+		req.SetBody(req.Body())
+	}
+	return branch
+}
 
-// Cancel asks the peer to give up an INVITE (RFC 3261 §9.1): once a provisional
-// response has come, a CANCEL with the given headers is sent in a transaction
-// of its own. The INVITE's own final response still comes, a 2xx perhaps; if
-// none does in 64*T1 after the CANCEL, End(ErrTimeout). After a final response,
-// and a second time, nothing happens.
-func (tx *Client) Cancel(headers ...sip.Header) { panic("soon") }
+// print gives a message's bytes in a slice of just their size.
+func (l *Layer) print(m sip.Message) ([]byte, error) {
+	var err error
+	if l.scratch, err = sip.Append(l.scratch[:0], m); err != nil {
+		return nil, err
+	}
+	return append(make([]byte, 0, len(l.scratch)), l.scratch...), nil
+}
 
-// Handle gives all further responses to another handler, so that the old one
-// can be forgotten while the transaction waits out its timers.
-func (tx *Client) Handle(h ClientHandler) { panic("soon") }
+// later makes the func(error) that a flow calls when it could not deliver: the
+// error comes to the loop. UDP never calls it.
+func (l *Layer) later(f *transport.Flow, failed func(error)) func(error) {
+	if !f.Reliable() {
+		return nil
+	}
+	return func(err error) { l.loop.Post(func() { failed(err) }) }
+}
 
-// A Server is a server transaction.
-type Server struct{}
+func transportError(err error) error { return fmt.Errorf("%w: %w", ErrTransport, err) }
 
-// Request is the request; nil once a final response was given.
-func (tx *Server) Request() *sip.Request { panic("soon") }
+// clientKey is what a response is matched by (RFC 3261 §17.1.3).
+type clientKey struct {
+	branch string
+	method sip.RequestMethod
+}
 
-// Flow is the way the request came.
-func (tx *Server) Flow() *transport.Flow { panic("soon") }
+// serverKey is what a request is matched by (RFC 3261 §17.2.3). For a peer of
+// RFC 2543, and one whose branch is the bare cookie, branch is all that makes
+// its request what it is.
+type serverKey struct {
+	branch, host string
+	port         int
+	method       sip.RequestMethod
+}
 
-// Known says whether the request's source is one that may be answered.
-func (tx *Server) Known() bool { panic("soon") }
+const magicCookie = "z9hG4bK"
 
-// Respond sends a response: any number of provisional ones, then one final. A
-// 2xx to an INVITE may be given again.
-func (tx *Server) Respond(res *sip.Response) error { panic("soon") }
+func makeServerKey(req *sip.Request) serverKey {
+	via := req.Via()
+	k := serverKey{host: via.Host, port: via.Port, method: req.Method}
+	if k.port == 0 {
+		k.port = 5060
+	}
+	branch, _ := via.Params.Get("branch")
+	if len(branch) > len(magicCookie) && strings.EqualFold(branch[:len(magicCookie)], magicCookie) {
+		k.branch = branch
+		return k
+	}
+	// The To tag is left out, as ACK has one that the INVITE had not.
+	k.branch = fmt.Sprintf("2543\n%s\n%s\n%s\n%d\n%s", req.Recipient.String(), sip.FromTag(req), sip.CallID(req), req.CSeq().SeqNo, branch)
+	return k
+}
 
-// Drop forgets the transaction without an answer: what strangers get.
-func (tx *Server) Drop() { panic("soon") }
-
-// OnCancel sets what is done when the INVITE is cancelled: the CANCEL has been
-// answered, the INVITE is to be answered, with 487.
-func (tx *Server) OnCancel(fn func(cancel *sip.Request)) { panic("soon") }
-
-// OnEnd sets what is done when the transaction is over: err is nil if it ended
-// as it should, ErrTimeout if a final response to an INVITE other than 2xx was
-// never acknowledged, or wraps ErrTransport.
-func (tx *Server) OnEnd(fn func(err error)) { panic("soon") }
-
-// Retransmit2xx repeats the 2xx that was given last at T1, doubling to T2 (RFC
-// 3261 §13.3.1.4), by any transport, until stop is called, which is to be done
-// when the ACK comes. If that has not happened after 64*T1, unacknowledged is
-// called: the dialog is then to be ended with BYE.
-func (tx *Server) Retransmit2xx(unacknowledged func()) (stop func()) { panic("soon") }
+// mergeKey is by what a request is the same as another that came by another
+// way (RFC 3261 §8.2.2.2).
+type mergeKey struct {
+	callID, fromTag string
+	cseq            uint32
+	method          sip.RequestMethod
+}

@@ -33,7 +33,8 @@ type Network struct {
 	source    netip.Addr
 }
 
-// New makes an empty network. Hosts that listen nowhere send from 192.0.2.99.
+// New makes an empty network. Streams that it dials come from 192.0.2.99; see
+// [Network.Host].
 func New() *Network {
 	return &Network{
 		packets: make(map[netip.AddrPort]*PacketConn), listeners: make(map[netip.AddrPort]*listener),
@@ -66,8 +67,8 @@ func (n *Network) Packet(addr netip.AddrPort) (*PacketConn, error) {
 	return c, nil
 }
 
-// Source is the address of the first datagram socket of that family.
-func (n *Network) Source(remote netip.Addr) (netip.Addr, error) { return n.source, nil }
+// Source implements transport.Network.
+func (n *Network) Source(netip.Addr) (netip.Addr, error) { return n.source, nil }
 
 type packet struct {
 	from netip.AddrPort
@@ -267,3 +268,21 @@ func (l *listener) Close() error {
 }
 
 func (l *listener) Addr() net.Addr { return net.TCPAddrFromAddrPort(l.addr) }
+
+// A Host is a Network as one machine sees it: streams that it dials come from
+// its address.
+type Host struct {
+	*Network
+	Addr netip.Addr
+}
+
+// Host is the network as the machine with the given address sees it.
+func (n *Network) Host(addr netip.Addr) *Host { return &Host{n, addr} }
+
+// Source implements transport.Network.
+func (h *Host) Source(netip.Addr) (netip.Addr, error) { return h.Addr, nil }
+
+// Dial implements transport.Network.
+func (h *Host) Dial(ctx context.Context, remote netip.AddrPort) (net.Conn, error) {
+	return h.DialFrom(ctx, h.Addr, remote)
+}
