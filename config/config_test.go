@@ -112,9 +112,9 @@ func TestFaults(t *testing.T) {
 			`tandem.yaml:4:14: outbound[1].trunks: must not be empty; name the trunks to try`,
 		}},
 		{"webhook", "events:\n  webhooks: [{url: \"ftp://x/y\"}, {secret: s}, {url: \"no\"}]\n", []string{
-			`tandem.yaml:2:21: events.webhooks[0].url: a URL with ftp is of no use here; write one with http, https`,
+			`tandem.yaml:2:20: events.webhooks[0].url: a URL with ftp is of no use here; write one with http, https`,
 			`tandem.yaml:2:34: events.webhooks[1]: url is missing; URL the events are posted to`,
-			`tandem.yaml:2:54: events.webhooks[2].url: bad URL "no"; write one such as https://app.example.net/events`,
+			`tandem.yaml:2:53: events.webhooks[2].url: bad URL "no"; write one such as https://app.example.net/events`,
 		}},
 		{"api", "api: {listen: localhost}\n", []string{`tandem.yaml:1:15: api.listen: the port is missing; write one such as 127.0.0.1:8080`}},
 		{"flow kind", "flows: {a: {type: answer}, b: }\n", []string{

@@ -218,7 +218,7 @@ func (b *Bus) signal() {
 func (b *Bus) run() {
 	defer close(b.done)
 	defer b.endSubscriptions()
-	var unwritten [][]byte // encoded, refused by the disk so far
+	var unwritten []entry // encoded, refused by the disk so far
 	var retry <-chan time.Time
 	for {
 		select {
@@ -236,7 +236,7 @@ func (b *Bus) run() {
 		for i := range batch {
 			batch[i].Data = b.encode(&batch[i])
 			if b.journal != nil {
-				unwritten = append(unwritten, encodeRecord(&batch[i]))
+				unwritten = append(unwritten, entry{encodeRecord(&batch[i]), batch[i].Customer, batch[i].Seq})
 			}
 		}
 		retry = nil

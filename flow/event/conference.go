@@ -80,6 +80,8 @@ type Conferencecall struct {
 	TMCreate Time   `json:"tm_create"`
 	TMUpdate Time   `json:"tm_update"`
 	TMDelete Time   `json:"tm_delete"`
+	// Node is the host the call is on; beyond the reference's keys.
+	Node string `json:"node,omitempty"`
 }
 
 // MarshalJSON writes empty ids as [NilID].

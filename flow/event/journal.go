@@ -34,8 +34,9 @@ type journal struct {
 	file     *os.File      // of the last segment
 	written  uint64        // index after the last event written
 	synced   uint64        // index after the last event that fsync has taken
-	moved    chan struct{} // closed and replaced when synced grows
-	closed   bool
+	moved    chan struct{} // closed and replaced when synced grows or the journal ends
+	closing  bool
+	closed   bool // all is synced that ever will be
 	readers  map[string]*Reader
 	named    []string
 	lost     map[string]uint64
@@ -192,9 +193,16 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// append writes records and says how many were taken. What a refused write
+// An entry is an event ready to be written.
+type entry struct {
+	record   []byte
+	customer string
+	seq      uint64
+}
+
+// append writes entries and says how many were taken. What a refused write
 // left behind is cut off again. Only the bus's goroutine calls it.
-func (j *journal) append(records [][]byte) (int, error) {
+func (j *journal) append(records []entry) (int, error) {
 	taken := 0
 	for taken < len(records) {
 		if err := j.rotate(); err != nil {
@@ -206,17 +214,15 @@ func (j *journal) append(records [][]byte) (int, error) {
 		j.mu.Unlock()
 		var buf []byte
 		n := 0
-		for n < len(records)-taken && (n == 0 || int64(len(buf)+len(records[taken+n])) <= room) {
-			buf = append(buf, records[taken+n]...)
+		for n < len(records)-taken && (n == 0 || int64(len(buf)+len(records[taken+n].record)) <= room) {
+			buf = append(buf, records[taken+n].record...)
 			n++
 		}
 		if _, err := f.WriteAt(buf, at); err != nil {
 			return taken, errors.Join(err, f.Truncate(at))
 		}
-		for _, rec := range records[taken : taken+n] {
-			if p, _, err := parseRecord(rec); err == nil {
-				j.seqs[p.Customer] = p.Seq
-			}
+		for _, e := range records[taken : taken+n] {
+			j.seqs[e.customer] = e.seq
 		}
 		taken += n
 		j.mu.Lock()
@@ -344,11 +350,11 @@ func (j *journal) takeLost() map[string]uint64 {
 // close syncs and ends the journal. The bus's goroutine has ended.
 func (j *journal) close() error {
 	j.mu.Lock()
-	if j.closed {
+	if j.closing {
 		j.mu.Unlock()
 		return nil
 	}
-	j.closed = true
+	j.closing = true
 	j.mu.Unlock()
 	close(j.stop)
 	<-j.ended
@@ -357,6 +363,7 @@ func (j *journal) close() error {
 	if err == nil {
 		j.advance(j.written)
 	}
+	j.closed = true
 	close(j.moved)
 	j.mu.Unlock()
 	return errors.Join(err, j.file.Close())

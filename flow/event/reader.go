@@ -102,11 +102,13 @@ func (r *Reader) Next(ctx context.Context, limit int) ([]Record, error) {
 			}
 		}
 		if closed {
+			r.close()
 			return nil, ErrClosed
 		}
 		select {
 		case <-moved:
 		case <-ctx.Done():
+			r.close()
 			return nil, ctx.Err()
 		}
 	}

@@ -1,0 +1,72 @@
+-- Records are whole objects (doc, the JSON that the API shows) with the columns
+-- that lists and look-ups need beside them. Times are microseconds since 1970;
+-- 0 stands for a time that is not yet reached.
+
+-- +goose Up
+CREATE TABLE calls (
+    id          TEXT    PRIMARY KEY,
+    customer_id TEXT    NOT NULL,
+    node        TEXT    NOT NULL,
+    status      TEXT    NOT NULL,
+    tm_create   INTEGER NOT NULL,
+    tm_delete   INTEGER NOT NULL,
+    doc         TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX calls_by_age ON calls (tm_create DESC, id DESC);
+CREATE INDEX calls_open ON calls (node) WHERE status <> 'hangup';
+
+CREATE TABLE conferences (
+    id          TEXT    PRIMARY KEY,
+    customer_id TEXT    NOT NULL,
+    node        TEXT    NOT NULL,
+    status      TEXT    NOT NULL,
+    tm_create   INTEGER NOT NULL,
+    tm_delete   INTEGER NOT NULL,
+    doc         TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX conferences_by_age ON conferences (tm_create DESC, id DESC);
+CREATE INDEX conferences_open ON conferences (node) WHERE status <> 'terminated';
+
+CREATE TABLE conferencecalls (
+    id          TEXT    PRIMARY KEY,
+    customer_id TEXT    NOT NULL,
+    node        TEXT    NOT NULL,
+    status      TEXT    NOT NULL,
+    tm_create   INTEGER NOT NULL,
+    tm_delete   INTEGER NOT NULL,
+    doc         TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX conferencecalls_by_age ON conferencecalls (tm_create DESC, id DESC);
+CREATE INDEX conferencecalls_open ON conferencecalls (node) WHERE status <> 'leaved';
+
+CREATE TABLE recordings (
+    id          TEXT    PRIMARY KEY,
+    customer_id TEXT    NOT NULL,
+    node        TEXT    NOT NULL,
+    status      TEXT    NOT NULL,
+    tm_create   INTEGER NOT NULL,
+    tm_delete   INTEGER NOT NULL,
+    doc         TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX recordings_by_age ON recordings (tm_create DESC, id DESC);
+CREATE INDEX recordings_open ON recordings (node) WHERE status <> 'ended';
+
+-- A call's number of its last event, whatever the event was about.
+CREATE TABLE call_seqs (
+    call_id TEXT    PRIMARY KEY,
+    seq     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- When each node was last known to be alive.
+CREATE TABLE beats (
+    node TEXT    PRIMARY KEY,
+    tm   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- +goose Down
+DROP TABLE beats;
+DROP TABLE call_seqs;
+DROP TABLE recordings;
+DROP TABLE conferencecalls;
+DROP TABLE conferences;
+DROP TABLE calls;

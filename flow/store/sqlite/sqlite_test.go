@@ -1,0 +1,109 @@
+package sqlite
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tandem/flow/event"
+	"tandem/flow/store"
+	"tandem/flow/store/storetest"
+)
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store {
+		s, err := Open(context.Background(), filepath.Join(t.TempDir(), "tandem.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
+}
+
+// TestReopen: what was written is there, and odd characters in the path do not
+// matter.
+func TestReopen(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "a b?c#d%20.db")
+	for i := range 2 {
+		s, err := Open(ctx, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			err = s.Apply(ctx, []event.Event{{Type: "call_created", Data: event.Call{ID: "00000000-0000-8000-8000-000000000001"}}})
+		} else {
+			_, err = s.Call(ctx, "00000000-0000-8000-8000-000000000001")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var mode string
+		if err := s.write.QueryRow("PRAGMA journal_mode").Scan(&mode); err != nil || mode != "wal" {
+			t.Errorf("journal mode %q, %v", mode, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestOpenNowhere(t *testing.T) {
+	_, err := Open(context.Background(), "/proc/nowhere/tandem.db")
+	if err == nil || !strings.Contains(err.Error(), "/proc/nowhere/tandem.db") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestListsUseTheirIndex: a page of a large table is not a scan.
+func TestListsUseTheirIndex(t *testing.T) {
+	s, err := Open(context.Background(), filepath.Join(t.TempDir(), "tandem.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, q := range []string{
+		"SELECT doc FROM calls WHERE tm_delete = 0 AND (tm_create, id) < (1, '') ORDER BY tm_create DESC, id DESC LIMIT 10",
+		"SELECT doc FROM calls WHERE status <> 'hangup' AND node IN ('n', '')",
+	} {
+		rows, err := s.read.Query("EXPLAIN QUERY PLAN " + q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			var id, parent, notused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &notused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(detail, "USING INDEX") || strings.Contains(detail, "TEMP B-TREE") {
+				t.Errorf("%s: %s", q, detail)
+			}
+		}
+		rows.Close()
+	}
+}
+
+func BenchmarkApply(b *testing.B) {
+	ctx := context.Background()
+	s, err := Open(ctx, filepath.Join(b.TempDir(), "tandem.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	batch := make([]event.Event, 100)
+	ids := [100]string{}
+	for i := range ids {
+		ids[i] = "00000000-0000-8000-8000-0000000000" + string(rune('0'+i/10)) + string(rune('0'+i%10))
+	}
+	for b.Loop() {
+		for i := range batch {
+			batch[i] = event.Event{Type: "call_updated", Call: ids[i], CallSeq: 1, Data: event.Call{ID: ids[i], Status: "progressing"}}
+		}
+		if err := s.Apply(ctx, batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/100, "µs/event")
+}
