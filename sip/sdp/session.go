@@ -30,7 +30,8 @@ type Session struct {
 	last        []byte    // what we sent last, to know when it changes
 	sections    []Section // m= lines of the session so far; they never get fewer
 	audio       int       // which of them is ours
-	formats     []Format  // payload types in use: theirs when they offered
+	formats     []Format  // in use: one codec, telephone-event
+	numbers     []Format  // payload types agreed so far; a number keeps its meaning (§8.3.2)
 	proto       string
 	made        bool // last is an offer of ours that has not been answered
 }
@@ -105,7 +106,7 @@ func (s *Session) Accept(answer *Description, dir Direction) (Agreed, error) {
 		g.Event, g.EventRate = e.PayloadType, e.ClockRate
 		g.RecvEvent = payloadType(offered, TelephoneEvent, e.ClockRate, e.PayloadType)
 	}
-	s.formats = chosen(&g)
+	s.use(chosen(&g))
 	s.agree(&g, a, dir)
 	s.made = false
 	return g, nil
@@ -128,10 +129,26 @@ func (s *Session) Answer(offer *Description, dir Direction) ([]byte, Agreed, err
 	}
 	s.sections, s.audio = offer.Sections, a.Index
 	s.proto = offer.Sections[a.Index].Proto
-	s.formats = chosen(&g)
+	s.use(chosen(&g))
 	s.agree(&g, a, dir)
 	return s.print(s.formats, g.Direction, s.Addr.Port()), g, nil
 }
+
+// Check says whether an offer can be answered, with the error that [Session.Answer]
+// would give. It changes nothing.
+func (s *Session) Check(offer *Description) error {
+	if offer.Audio == nil || offer.Audio.Addr.Port() == 0 {
+		return ErrNoAudio
+	}
+	if _, ok := s.choose(offer.Audio); !ok {
+		return ErrNoCodec
+	}
+	return nil
+}
+
+// Forget lets the next offer list our codecs in their order again, and not the
+// one in use first. Payload types stay.
+func (s *Session) Forget() { s.formats = nil }
 
 // Abandon forgets an offer of ours that was refused.
 func (s *Session) Abandon() { s.made = false }
@@ -215,19 +232,33 @@ func chosen(g *Agreed) []Format {
 	return f
 }
 
+// use makes f the formats in use.
+func (s *Session) use(f []Format) {
+	s.formats = f
+	for i := range f {
+		if j := payloadIndex(s.numbers, f[i].Name, f[i].ClockRate); j >= 0 {
+			s.numbers[j].PayloadType = f[i].PayloadType
+		} else {
+			s.numbers = append(s.numbers, f[i])
+		}
+	}
+}
+
 // offerFormats are the payload types of an offer: those in use keep their
 // number and come first, then the rest of our codecs, then telephone-event.
 func (s *Session) offerFormats() []Format {
 	var taken [128]bool
+	for i := range s.numbers {
+		taken[s.numbers[i].PayloadType] = true
+	}
 	out := make([]Format, 0, len(s.Codecs)+2)
 	var events []Format
 	for _, f := range s.formats {
-		taken[f.PayloadType] = true
 		if f.Name == TelephoneEvent {
 			events = append(events, f)
-			continue
+		} else {
+			out = append(out, f)
 		}
-		out = append(out, f)
 	}
 	next := uint8(96)
 	dynamic := func() uint8 {
@@ -242,7 +273,9 @@ func (s *Session) offerFormats() []Format {
 			continue
 		}
 		pt := c.PayloadType
-		if pt == codec.Dynamic || taken[pt] {
+		if i := payloadIndex(s.numbers, c.Name, c.ClockRate); i >= 0 {
+			pt = s.numbers[i].PayloadType
+		} else if pt == codec.Dynamic || taken[pt] {
 			pt = dynamic()
 		}
 		taken[pt] = true
@@ -254,7 +287,9 @@ func (s *Session) offerFormats() []Format {
 			continue
 		}
 		pt := uint8(101)
-		if taken[pt] {
+		if j := payloadIndex(s.numbers, TelephoneEvent, rate); j >= 0 {
+			pt = s.numbers[j].PayloadType
+		} else if taken[pt] {
 			pt = dynamic()
 		}
 		taken[pt] = true

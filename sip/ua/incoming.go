@@ -1,0 +1,172 @@
+package ua
+
+import (
+	"errors"
+
+	"tandem/sip"
+	"tandem/sip/sdp"
+	"tandem/sip/transaction"
+	"tandem/sip/transport"
+)
+
+// Request implements [transaction.User]: a request that is neither ACK, CANCEL
+// nor a repetition.
+func (s *shard) Request(tx *transaction.Server, req *sip.Request, f *transport.Flow) {
+	if sip.ToTag(req) != "" {
+		s.set.Request(tx, req)
+		return
+	}
+	peer, known := Peer{}, tx.Known()
+	if known {
+		peer, known = s.ua.cfg.Identify(f.Remote(), req)
+	}
+	if !known {
+		tx.Drop()
+		return
+	}
+	if e := s.outside(tx, req, peer); e != nil {
+		s.respond(tx, req, e)
+	}
+}
+
+// Ack implements [transaction.User].
+func (s *shard) Ack(req *sip.Request, _ *transport.Flow) { s.set.Ack(req) }
+
+// Stray implements [transaction.User].
+func (s *shard) Stray(res *sip.Response, _ *transport.Flow) { s.set.Stray(res) }
+
+func (s *shard) respond(tx *transaction.Server, req *sip.Request, e *sip.ReplyError) {
+	res := e.Response(req, sip.NewTag())
+	if s.ua.cfg.Agent != "" {
+		res.AppendHeader(sip.NewHeader("Server", s.ua.cfg.Agent))
+	}
+	_ = tx.Respond(res)
+}
+
+// outside handles a known peer's request outside of any dialog, in the order of
+// RFC 3261 §8.2. The result is the answer, unless it was given.
+func (s *shard) outside(tx *transaction.Server, req *sip.Request, peer Peer) *sip.ReplyError {
+	can := s.set.Abilities
+	if e := can.Check(req); e != nil {
+		return e
+	}
+	switch req.Method {
+	case sip.INVITE:
+		return s.invited(tx, req, peer)
+	case sip.OPTIONS:
+		if h, draining := s.ua.retryAfter(); draining {
+			return &sip.ReplyError{Status: 503, Headers: []sip.Header{h}}
+		}
+		return &sip.ReplyError{Status: 200, Headers: []sip.Header{can.Allow(), can.Accept(), can.Supported()}}
+	}
+	return &sip.ReplyError{Status: 481} // BYE, INFO: they belong into a dialog
+}
+
+// invited handles a new call.
+func (s *shard) invited(tx *transaction.Server, req *sip.Request, peer Peer) *sip.ReplyError {
+	u := s.ua
+	if e := sip.CheckHops(req); e != nil {
+		return e
+	}
+	key := merge{sip.CallID(req), sip.FromTag(req), req.CSeq().SeqNo}
+	if s.invites[key] != nil {
+		return &sip.ReplyError{Status: 482}
+	}
+	if h, draining := u.retryAfter(); draining {
+		return &sip.ReplyError{Status: 503, Headers: []sip.Header{h}}
+	}
+	l := &Leg{ua: u, shard: s, merge: key}
+	l.sdp.Codecs, l.sdp.OwnOrder = u.cfg.Codecs, peer.OwnOrder
+	if peer.Codecs != nil {
+		l.sdp.Codecs = peer.Codecs
+	}
+	if len(req.Body()) > 0 {
+		offer, err := parseBody(req)
+		if err == nil {
+			err = l.sdp.Check(offer)
+		}
+		if err != nil {
+			return refusal(err)
+		}
+		l.offer = offer
+	}
+	l.info = incomingInfo(req, peer, tx.Flow())
+	take, refuse := u.cfg.Incoming(l.info)
+	if refuse.Status >= 300 && refuse.Status <= 699 {
+		return &sip.ReplyError{Status: refuse.Status, Reason: refuse.Reason, Headers: refuse.Headers}
+	}
+	if take == nil {
+		return &sip.ReplyError{Status: 404}
+	}
+	if u.full() {
+		return &sip.ReplyError{Status: 503, Reason: "Too Many Calls"}
+	}
+	l.id = u.cfg.NewID()
+	if err := l.open(tx.Flow(), nil); err != nil {
+		u.cfg.Log.Warn("call refused", "call", l.info.CallID, "trunk", peer.Name, "status", 503, "err", err)
+		return &sip.ReplyError{Status: 503}
+	}
+	s.add(l)
+	l.dialog = s.set.Serve(tx, req, l.info.RequestURI.User, l)
+	take(l)
+	return nil
+}
+
+func (u *UA) full() bool { return u.cfg.MaxLegs > 0 && u.legs.Load() >= int64(u.cfg.MaxLegs) }
+
+func (s *shard) add(l *Leg) {
+	s.ua.legs.Add(1)
+	s.legs[l] = struct{}{}
+	if l.merge != (merge{}) {
+		s.invites[l.merge] = l
+	}
+}
+
+func (s *shard) remove(l *Leg) {
+	if _, ok := s.legs[l]; !ok {
+		return
+	}
+	s.ua.legs.Add(-1)
+	delete(s.legs, l)
+	if s.invites[l.merge] == l {
+		delete(s.invites, l.merge)
+	}
+}
+
+func incomingInfo(req *sip.Request, peer Peer, f *transport.Flow) sip.LegInfo {
+	from, to := req.From(), req.To()
+	return sip.LegInfo{
+		Direction:  sip.Incoming,
+		From:       sip.FromTo{Display: from.DisplayName, URI: from.Address},
+		To:         sip.FromTo{Display: to.DisplayName, URI: to.Address},
+		RequestURI: req.Recipient,
+		Trunk:      peer.Name,
+		CallID:     sip.CallID(req),
+		Remote:     f.Remote(),
+		Headers:    req.Headers(),
+	}
+}
+
+// refusal is how a description is refused.
+func refusal(err error) *sip.ReplyError {
+	var syntax *sdp.SyntaxError
+	var reply *sip.ReplyError
+	switch {
+	case errors.As(err, &reply):
+		return reply
+	case errors.As(err, &syntax):
+		return &sip.ReplyError{Status: 400, Reason: "Bad Session Description"}
+	}
+	code := "399" // RFC 3261 §20.43
+	switch {
+	case errors.Is(err, sdp.ErrNoCodec):
+		code = "305"
+	case errors.Is(err, sdp.ErrNoAudio):
+		code = "304"
+	case errors.Is(err, sdp.ErrAddress):
+		code = "301"
+	}
+	return &sip.ReplyError{Status: 488, Headers: []sip.Header{
+		sip.NewHeader("Warning", code+" tandem "+sip.Quote(err.Error())),
+	}}
+}

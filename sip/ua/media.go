@@ -1,0 +1,193 @@
+package ua
+
+import (
+	"fmt"
+	"net/netip"
+
+	"tandem/codec"
+	"tandem/media/stream"
+	"tandem/media/worker"
+	"tandem/sip"
+	"tandem/sip/sdp"
+	"tandem/sip/transport"
+)
+
+// open opens the leg's stream for a peer that is reached by f.
+func (l *Leg) open(f *transport.Flow, near *worker.Worker) error {
+	cfg := &l.ua.cfg
+	local := f.Local().Addr()
+	bind := local
+	if cfg.MediaListen.IsValid() {
+		bind = cfg.MediaListen
+	}
+	pair, err := cfg.Ports.Open(bind)
+	if err != nil {
+		return err
+	}
+	w := near
+	if w == nil {
+		w = cfg.Workers.Next()
+	}
+	l.stream = stream.New(w, pair, stream.Options{
+		ID: l.id, Post: l.out.put, InbandDTMF: cfg.InbandDTMF, Timeout: cfg.MediaTimeout, Log: cfg.Log,
+	})
+	l.port.Store(l.stream)
+	addr := cfg.MediaAdvertise
+	if !addr.IsValid() {
+		addr = bind
+	}
+	if addr.IsUnspecified() {
+		addr = local
+	}
+	l.sdp.Addr = netip.AddrPortFrom(addr, pair.LocalAddr().Port())
+	return nil
+}
+
+func (l *Leg) close() {
+	if l.stream != nil {
+		l.stream.Close()
+	}
+}
+
+// wanted is the direction that we want.
+func (l *Leg) wanted() sdp.Direction {
+	if l.hold {
+		return sdp.SendOnly
+	}
+	return sdp.SendRecv
+}
+
+// makeAnswer answers the caller's offer, once for all responses. Nil: the leg
+// was ended, for the offer cannot be answered after all.
+func (l *Leg) makeAnswer() []byte {
+	if l.answer == nil {
+		body, g, err := l.sdp.Answer(l.offer, l.wanted())
+		if err != nil {
+			l.hangup(sip.StatusCause(488, sip.Local))
+			return nil
+		}
+		l.answer = body
+		l.apply(g)
+	}
+	return l.answer
+}
+
+// apply lets the stream run as agreed, and says when we are held or not.
+func (l *Leg) apply(g sdp.Agreed) {
+	l.agreed = g
+	if g.Codec != nil {
+		l.stream.Configure(params(&g))
+	}
+	if g.Held != l.held {
+		l.held = g.Held
+		l.out.put(sip.Held{Leg: l.id, On: g.Held})
+	}
+}
+
+func params(g *sdp.Agreed) stream.Params {
+	p := stream.Params{
+		Send:       stream.Format{PayloadType: g.PayloadType, Codec: g.Codec, Fmtp: g.Fmtp},
+		Ptime:      g.Ptime,
+		Direction:  direction(g.Direction),
+		Remote:     g.Remote,
+		RemoteRTCP: g.RemoteRTCP,
+	}
+	if g.RecvPayloadType != g.PayloadType {
+		p.Receive = []stream.Format{
+			{PayloadType: g.RecvPayloadType, Codec: g.Codec, Fmtp: g.Fmtp},
+			// Some send what they answered with, whatever was offered.
+			{PayloadType: g.PayloadType, Codec: g.Codec, Fmtp: g.Fmtp},
+		}
+	}
+	if g.EventRate != 0 {
+		p.EventSend, p.EventReceive, p.EventClock = g.Event, g.RecvEvent, g.EventRate
+	}
+	return p
+}
+
+func direction(d sdp.Direction) stream.Direction {
+	switch d {
+	case sdp.SendOnly:
+		return stream.SendOnly
+	case sdp.RecvOnly:
+		return stream.RecvOnly
+	case sdp.Inactive:
+		return stream.Inactive
+	}
+	return stream.SendRecv
+}
+
+// Offered implements [dialog.User]: the far end's re-INVITE.
+func (l *Leg) Offered(req *sip.Request) ([]byte, error) {
+	if req == nil {
+		return l.sdp.Offer(l.wanted()), nil
+	}
+	offer, err := parseBody(req)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	body, g, err := l.sdp.Answer(offer, l.wanted())
+	if err != nil {
+		return nil, refusal(err)
+	}
+	l.apply(g)
+	return body, nil
+}
+
+// Answered implements [dialog.User]: the answer to an offer in our 200.
+func (l *Leg) Answered(ack *sip.Request) error {
+	err := l.accept(ack)
+	if err != nil && l.up {
+		l.log("re-INVITE without an answer", err)
+		l.sdp.Abandon()
+		return nil // the session goes on as it was
+	}
+	return err
+}
+
+// accept takes an answer to our offer.
+func (l *Leg) accept(m sip.Message) error {
+	if len(m.Body()) == 0 {
+		return errNoAnswer
+	}
+	if t := sip.ContentType(m); t != sdpType && t != multipartType && t != "" {
+		return fmt.Errorf("answer of type %q: %w", t, errNoAnswer)
+	}
+	d, err := parseBody(m)
+	if err != nil {
+		return err
+	}
+	g, err := l.sdp.Accept(d, l.wanted())
+	if err != nil {
+		return err
+	}
+	l.apply(g)
+	return nil
+}
+
+// reinvite offers the far end a change.
+func (l *Leg) reinvite(hold bool, codecs []*codec.Codec) {
+	before, was := l.hold, l.sdp.Codecs
+	offer := func() []byte {
+		l.hold = hold
+		if codecs == nil {
+			return l.sdp.Reoffer(l.wanted())
+		}
+		l.sdp.Codecs = codecs
+		l.sdp.Forget()
+		return l.sdp.Offer(l.wanted())
+	}
+	done := func(res *sip.Response, err error) {
+		if err == nil {
+			err = l.accept(res)
+		}
+		if err != nil && l.state.Load() != ended {
+			l.sdp.Abandon()
+			l.hold, l.sdp.Codecs = before, was
+			l.log("re-INVITE", err)
+		}
+	}
+	if err := l.dialog.Reinvite(offer, done); err != nil {
+		l.log("re-INVITE", err)
+	}
+}
