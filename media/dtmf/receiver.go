@@ -51,6 +51,12 @@ func NewReceiver(clockRate int) *Receiver {
 	return &Receiver{clock: uint32(max(clockRate, 1)), tokens: maxBurst}
 }
 
+// SetClock changes the rate in Hz of the events' clock.
+func (r *Receiver) SetClock(clockRate int) { r.clock = uint32(max(clockRate, 1)) }
+
+// Held says whether the newest event has not ended, as far as has been heard.
+func (r *Receiver) Held() bool { return r.current.set && !r.current.ended }
+
 // Receive takes a packet's payload and timestamp, and says whether it is the
 // first of a digit. now is the time of its arrival, for the limit of digits a
 // second; the Leg of the digit is left for the caller to fill in.

@@ -17,7 +17,7 @@ const (
 const (
 	MaxDigits   = 256 // keys waiting to be sent
 	MinDuration = 40 * time.Millisecond
-	MaxDuration = 10 * time.Second
+	MaxDuration = 8 * time.Second // what fits one event at 8000 Hz
 )
 
 // endPackets is how often the end of an event is sent (RFC 4733 §2.5.1.4).
@@ -60,7 +60,7 @@ func pauseOf(c byte) time.Duration {
 type Packet struct {
 	// Event is the payload.
 	Event Event
-	// Timestamp is the beginning of the event, or of its segment.
+	// Timestamp is the beginning of the event.
 	Timestamp uint32
 	// Marker is set on the first packet of an event.
 	Marker bool
@@ -77,10 +77,11 @@ type Sender struct {
 
 	state    senderState
 	event    Event
-	segment  uint32 // timestamp of the segment
-	whole    uint32 // units of the event before this segment
-	length   uint32 // units of the event
+	begun    uint32 // timestamp of the event
+	length   uint32 // units that it is to last
+	open     bool   // it lasts until Release
 	repeats  int
+	gap      time.Duration
 	resumeAt uint32 // timestamp at which the next digit may begin
 }
 
@@ -99,6 +100,7 @@ type job struct {
 	at       int
 	duration time.Duration
 	gap      time.Duration
+	open     bool
 	done     func()
 }
 
@@ -135,6 +137,47 @@ func (s *Sender) Queue(digits string, duration, gap time.Duration, done func()) 
 	return nil
 }
 
+// Press begins a digit that lasts until [Sender.Release]; it waits for those
+// queued before it. What is no digit is left alone.
+func (s *Sender) Press(char byte) {
+	if _, ok := EventOf(char); !ok || s.queued >= MaxDigits {
+		return
+	}
+	s.queued++
+	s.jobs = append(s.jobs, job{digits: string(char), duration: MaxDuration, gap: MinDuration, open: true})
+}
+
+// Release ends the digit that Press has begun, once it has lasted as long as
+// duration, or at once where it has already, but never before [MinDuration].
+func (s *Sender) Release(duration time.Duration) {
+	duration = min(max(duration, MinDuration), MaxDuration)
+	for i := range s.jobs {
+		if j := &s.jobs[i]; j.open {
+			if j.at == 0 {
+				j.duration, j.open = duration, false
+				return
+			}
+		}
+	}
+	if s.open {
+		s.open = false
+		s.length = max(s.units(duration), uint32(s.event.Duration))
+	}
+}
+
+// Held says whether a digit that Press has begun is still held.
+func (s *Sender) Held() bool {
+	if s.open {
+		return true
+	}
+	for i := range s.jobs {
+		if s.jobs[i].open {
+			return true
+		}
+	}
+	return false
+}
+
 // Busy says whether there is anything left to do.
 func (s *Sender) Busy() bool { return s.state != idle || len(s.jobs) > 0 }
 
@@ -145,12 +188,12 @@ func (s *Sender) SetClock(clockRate int) {
 		return
 	}
 	s.clock = uint32(clockRate)
-	s.state = idle
+	s.state, s.open = idle, false
 }
 
 // Reset forgets all that is to be sent and calls what waited for it.
 func (s *Sender) Reset() {
-	s.state, s.queued = idle, 0
+	s.state, s.queued, s.open = idle, 0, false
 	jobs := s.jobs
 	s.jobs = nil
 	for _, j := range jobs {
@@ -213,8 +256,8 @@ func (s *Sender) begin(timestamp uint32) bool {
 		}
 		code, _ := EventOf(c)
 		s.event = Event{Code: code, Volume: s.volume}
-		s.segment, s.whole, s.length = timestamp, 0, s.units(j.duration)
-		s.resumeAt = timestamp + s.length + s.units(j.gap)
+		s.begun, s.length, s.gap = timestamp, min(s.units(j.duration), 0xffff), j.gap
+		s.open, j.open = j.open, false
 		s.state = sending
 		return true
 	}
@@ -224,28 +267,19 @@ func (s *Sender) begin(timestamp uint32) bool {
 // update is the packet that says how long the event has lasted at the end of
 // this packet time.
 func (s *Sender) update(timestamp, step uint32, first bool) Packet {
-	if s.event.Duration == 0xffff {
-		// The segment before said all it could; the next goes on from there
-		// under a timestamp of its own (RFC 4733 §2.5.1.3).
-		s.segment += 0xffff
-		s.whole += 0xffff
-	}
-	sofar := timestamp + step - s.segment
-	left := s.length - s.whole
-	switch {
-	case sofar >= left && left <= 0xffff:
-		s.event.Duration, s.event.End = uint16(left), true
+	if sofar := timestamp + step - s.begun; sofar >= s.length {
+		s.event.Duration, s.event.End = uint16(s.length), true
+		s.open = false
 		s.state, s.repeats = ending, endPackets-1
-	case sofar >= 0xffff:
-		s.event.Duration = 0xffff
-	default:
+		s.resumeAt = s.begun + s.length + s.units(s.gap)
+	} else {
 		s.event.Duration = uint16(sofar)
 	}
 	return s.packet(first)
 }
 
 func (s *Sender) packet(marker bool) Packet {
-	return Packet{Event: s.event, Timestamp: s.segment, Marker: marker}
+	return Packet{Event: s.event, Timestamp: s.begun, Marker: marker}
 }
 
 func (s *Sender) units(d time.Duration) uint32 {

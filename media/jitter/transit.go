@@ -1,0 +1,90 @@
+package jitter
+
+import "time"
+
+const (
+	// window is how long a packet's transit counts, cut into buckets.
+	buckets    = 10
+	bucketTime = 500 * time.Millisecond
+	never      = time.Duration(-1 << 62)
+)
+
+// A transit knows how long packets have been under way lately, up to a constant
+// that nobody knows.
+type transit struct {
+	seen    bool
+	mean    time.Duration // smoothed
+	current int64         // the number of the newest bucket
+	bucket  [buckets]struct {
+		number        int64
+		n             int
+		first, second time.Duration // the two largest
+	}
+}
+
+// add takes the transit d of a packet that arrived at time at.
+func (t *transit) add(at, d time.Duration) {
+	if !t.seen {
+		t.seen = true
+		t.mean = d
+	}
+	t.mean += (d - t.mean) / 16
+	number := int64(at / bucketTime)
+	k := &t.bucket[number%buckets]
+	if k.number != number || k.n == 0 {
+		k.number, k.n = number, 0
+	}
+	t.current = max(t.current, number)
+	switch k.n++; {
+	case k.n == 1:
+		k.first, k.second = d, never
+	case d > k.first:
+		k.first, k.second = d, k.first
+	case d > k.second:
+		k.second = d
+	}
+}
+
+// worst is the transit that all packets of the window kept but for one: that
+// one in some 250 does not decide over the delay of all.
+func (t *transit) worst() time.Duration {
+	first, second := never, never
+	n := 0
+	for i := range t.bucket {
+		k := &t.bucket[i]
+		if k.n == 0 || k.number <= t.current-buckets {
+			continue
+		}
+		if k.first > first {
+			first, second = k.first, max(first, k.second)
+		} else {
+			second = max(second, k.first)
+		}
+		n += k.n
+	}
+	if n == 1 {
+		return first
+	}
+	return second
+}
+
+// ticks estimates when ticks are due from when they run: never early, sometimes
+// late.
+type ticks struct {
+	last time.Duration // when Read was called last
+	due  time.Duration
+	runs bool
+}
+
+func (t *ticks) run(at, interval time.Duration) {
+	t.last = at
+	t.due += interval
+	switch late := at - t.due; {
+	case !t.runs || late < 0 || late > 2*interval:
+		t.due = at
+	default:
+		// Our clock is exact; a lasting lateness is a new grid.
+		t.due += late / 64
+	}
+	t.runs = true
+}
