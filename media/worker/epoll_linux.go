@@ -2,27 +2,43 @@ package worker
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// maxEvents is how many sockets one wait may report.
-const maxEvents = 128
+const (
+	// maxEvents is how many sockets one wait may report.
+	maxEvents = 128
+	// moderation is the shortest time between two polls, as of a network card
+	// that moderates its interrupts. Waking costs more than relaying a packet:
+	// at 100 relayed calls this halves the CPU and adds 0.25 ms in the median.
+	// A worker with few calls is not that busy, and wakes at once.
+	moderation = 500 * time.Microsecond
+	// yieldEvery is how often the worker passes through Go's scheduler. The
+	// scheduler's monitor takes a goroutine that was not rescheduled for 10 ms
+	// for one that runs too long, takes its P at every system call and, having
+	// found something to do, looks again every 20 µs: together, that cost more
+	// than the packets. (It also takes the P where no other is idle, so
+	// GOMAXPROCS should be greater than the number of workers.)
+	yieldEvery = 5 * time.Millisecond
+)
 
 // An epollSleeper waits in an epoll instance of its own, level-triggered: one
 // recvfrom per event, with no second call to learn that a socket is empty. A
 // socket that has more is reported again, after the others.
 type epollSleeper struct {
-	epfd    int
-	eventfd int
-	noWait2 bool // the kernel (before 5.11) or a seccomp filter has no epoll_pwait2
-	sockets []*Socket
-	free    []int
-	events  [maxEvents]unix.EpollEvent
-	from    sockaddr
-	buf     [MaxPacket]byte
+	epfd            int
+	eventfd         int
+	polled, yielded time.Time // when last
+	noWait2         bool      // the kernel (before 5.11) or a seccomp filter has no epoll_pwait2
+	sockets         []*Socket
+	free            []int
+	events          [maxEvents]unix.EpollEvent
+	from            sockaddr
+	buf             [MaxPacket]byte
 }
 
 // wakeSlot stands for the eventfd; a socket's slot is its place in sockets.
@@ -82,11 +98,37 @@ func (e *epollSleeper) wake() {
 }
 
 func (e *epollSleeper) wait(w *Worker, d time.Duration) {
+	if d != 0 {
+		d = e.moderate(w, d)
+	}
+	if e.polled.Sub(e.yielded) > yieldEvery {
+		runtime.Gosched()
+		e.yielded = e.polled
+	}
 	n := e.poll(d)
 	w.now = w.clock.Now()
+	e.polled = w.now
 	for i := range n {
 		e.handle(w, int(e.events[i].Fd))
 	}
+}
+
+// moderate gathers packets: it sleeps until a poll is no sooner than
+// moderation after the last one, and says how long the poll may wait then.
+func (e *epollSleeper) moderate(w *Worker, d time.Duration) time.Duration {
+	pause := moderation - w.clock.Now().Sub(e.polled)
+	if pause <= 0 {
+		return d
+	}
+	if d > 0 {
+		pause = min(pause, d)
+	}
+	ts := unix.NsecToTimespec(int64(pause))
+	_, _, _ = unix.Syscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
+	if d > 0 {
+		d -= pause
+	}
+	return d
 }
 
 // handle receives one packet. A slot may have been emptied, or even given to
