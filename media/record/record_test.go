@@ -566,7 +566,7 @@ func BenchmarkTap(b *testing.B) {
 	discard := make([]int16, 320)
 	b.ReportAllocs()
 	for b.Loop() {
-		r.began, r.total = time.Time{}, 0 // for ever
+		r.began, r.total, r.quiet = time.Time{}, 0, 0 // for ever
 		r.Tap(&in, &out)
 		r.ring.Read(discard)
 	}
