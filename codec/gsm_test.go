@@ -34,6 +34,31 @@ func TestGSMStandard(t *testing.T) {
 	}
 }
 
+// TestGSMLibrary runs vectors that libgsm made.
+func TestGSMLibrary(t *testing.T) {
+	for _, name := range []string{"speech", "noise", "extremes", "random"} {
+		t.Run(name, func(t *testing.T) {
+			coded, err := os.ReadFile(filepath.Join(ownDir, name+".gsm"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			frames := make([]gsmFrame, len(coded)/gsmFrameOctets)
+			for i := range frames {
+				b := (*[gsmFrameOctets]byte)(coded[i*gsmFrameOctets:])
+				frames[i].unpack(b)
+				var again [gsmFrameOctets]byte
+				if frames[i].pack(&again); again != *b {
+					t.Fatalf("frame %d: packed again it is\n%x, was\n%x", i, again, *b)
+				}
+			}
+			if name != "random" {
+				checkGSMEncoder(t, readWords(t, filepath.Join(ownDir, name+".in.raw")), frames)
+			}
+			checkGSMDecoder(t, frames, readWords(t, filepath.Join(ownDir, name+".out.raw")))
+		})
+	}
+}
+
 func checkGSMEncoder(t *testing.T, pcm []int16, want []gsmFrame) {
 	t.Helper()
 	if len(pcm) != len(want)*gsmSamples {
