@@ -1,10 +1,7 @@
 package dialog
 
 import (
-	"time"
-
 	"tandem/sip"
-	"tandem/sip/loop"
 	"tandem/sip/transaction"
 )
 
@@ -16,13 +13,7 @@ type serverInvite struct {
 	first   bool
 	offered bool   // our 200 carries an offer; the ACK has the answer
 	stop    func() // ends the repetition of our 200; nil: no 200 yet
-	last    *sip.Response
-	again   *loop.Timer // repeats the last provisional response
 }
-
-// keepRinging is how often a provisional response is sent again, so that
-// proxies do not give the call up (RFC 3261 §13.3.1.1).
-const keepRinging = time.Minute
 
 // Serve makes the dialog of an INVITE that came outside of any (§12.1.1).
 // contact is the user part of our Contact.
@@ -67,19 +58,7 @@ func (d *Dialog) Ring(status int, reason string, headers []sip.Header, body []by
 	}
 	res := d.response(in.req, status, reason, headers, body)
 	res.AppendHeader(contactHeader(d.contact, in.tx.Flow()))
-	if err := in.tx.Respond(res); err != nil {
-		return err
-	}
-	in.last = res
-	in.again.Stop()
-	in.again = d.set.Loop.AfterFunc(keepRinging, func() { d.ringOn(in) })
-	return nil
-}
-
-func (d *Dialog) ringOn(in *serverInvite) {
-	if d.invite == in && in.stop == nil && in.tx.Respond(in.last) == nil {
-		in.again.Reset(keepRinging)
-	}
+	return in.tx.Respond(res)
 }
 
 // Answer sends 200; body is an answer, or an offer where the INVITE had none.
@@ -99,11 +78,11 @@ func (d *Dialog) accept(in *serverInvite, headers []sip.Header, body []byte, off
 	res.AppendHeader(d.set.Abilities.Allow())
 	res.AppendHeader(d.set.Abilities.Supported())
 	in.offered = offer
-	in.again.Stop()
 	if err := in.tx.Respond(res); err != nil {
 		return err
 	}
-	in.req, in.last = nil, nil // not needed any more; a call may last for hours
+	in.req = nil // not needed any more; a call may last for hours
+	in.tx.OnEnd(nil)
 	d.state = next
 	in.stop = in.tx.Retransmit2xx(func() { d.unacknowledged(in) })
 	return nil
@@ -111,7 +90,7 @@ func (d *Dialog) accept(in *serverInvite, headers []sip.Header, body []byte, off
 
 // refuse ends an INVITE that was not answered with an error response.
 func (d *Dialog) refuse(in *serverInvite, status int, reason string, headers []sip.Header) {
-	in.again.Stop()
+	in.tx.OnEnd(nil)
 	_ = in.tx.Respond(d.response(in.req, status, reason, headers, nil))
 	if d.invite == in {
 		d.invite = nil
@@ -178,7 +157,6 @@ func (d *Dialog) unacknowledged(in *serverInvite) {
 func (d *Dialog) stopInvite() {
 	if in := d.invite; in != nil {
 		d.invite = nil
-		in.again.Stop()
 		if in.stop != nil {
 			in.stop()
 		}

@@ -12,7 +12,6 @@ import (
 	"tandem/sip"
 	"tandem/sip/auth"
 	"tandem/sip/dialog"
-	"tandem/sip/transport"
 )
 
 // errNoAnswer says that a 2xx or ACK carries no answer to our offer.
@@ -108,48 +107,12 @@ func (l *Leg) start() {
 		Network: o.Network, Remotes: o.Remotes, TryTimeout: o.TryTimeout, Route: o.Route,
 		Headers: o.Headers, MaxForwards: o.MaxForwards,
 		Auth: auth.NewClient(auth.Credentials{Username: o.Username, Password: o.Password, Realm: o.Realm}),
-	}, l)
+	}, user{l})
 	if err != nil {
-		l.Ended(sip.StatusCause(503, sip.Local))
+		user{l}.Ended(sip.StatusCause(503, sip.Local))
 		return
 	}
 	l.client = client
-}
-
-// Offer implements [dialog.Caller].
-func (l *Leg) Offer(f *transport.Flow) ([]byte, error) {
-	if l.stream == nil {
-		if err := l.open(f, l.dial.Worker); err != nil {
-			return nil, err
-		}
-	}
-	return l.sdp.Offer(l.wanted()), nil
-}
-
-// Progress implements [dialog.Caller].
-func (l *Leg) Progress(res *sip.Response) {
-	if len(res.Body()) > 0 {
-		if err := l.accept(res); err != nil {
-			l.log("early media", err)
-		} else {
-			l.early = true
-		}
-	}
-	l.out.put(sip.Ringing{Leg: l.id, Status: res.StatusCode, Media: l.early})
-}
-
-// Accepted implements [dialog.Caller].
-func (l *Leg) Accepted(d *dialog.Dialog, res *sip.Response) error {
-	l.dialog, l.client = d, nil
-	l.ring.Stop()
-	// A 200 without a description is taken when one has come before it.
-	if err := l.accept(res); err != nil && (len(res.Body()) > 0 || !l.early) {
-		return fmt.Errorf("answer: %w", err)
-	}
-	l.state.CompareAndSwap(ringing, answered)
-	l.up, l.dial = true, nil
-	l.out.put(sip.Answered{Leg: l.id})
-	return nil
 }
 
 // check says what is wrong with o. What it lets pass cannot break out of the

@@ -68,14 +68,10 @@ func (s *shard) invited(tx *transaction.Server, req *sip.Request, peer Peer) *si
 	if e := sip.CheckHops(req); e != nil {
 		return e
 	}
-	key := merge{sip.CallID(req), sip.FromTag(req), req.CSeq().SeqNo}
-	if s.invites[key] != nil {
-		return &sip.ReplyError{Status: 482}
-	}
 	if h, draining := u.retryAfter(); draining {
 		return &sip.ReplyError{Status: 503, Headers: []sip.Header{h}}
 	}
-	l := &Leg{ua: u, shard: s, merge: key}
+	l := &Leg{ua: u, shard: s}
 	l.sdp.Codecs, l.sdp.OwnOrder = u.cfg.Codecs, peer.OwnOrder
 	if peer.Codecs != nil {
 		l.sdp.Codecs = peer.Codecs
@@ -107,7 +103,7 @@ func (s *shard) invited(tx *transaction.Server, req *sip.Request, peer Peer) *si
 		return &sip.ReplyError{Status: 503}
 	}
 	s.add(l)
-	l.dialog = s.set.Serve(tx, req, l.info.RequestURI.User, l)
+	l.dialog = s.set.Serve(tx, req, l.info.RequestURI.User, user{l})
 	take(l)
 	return nil
 }
@@ -117,9 +113,6 @@ func (u *UA) full() bool { return u.cfg.MaxLegs > 0 && u.legs.Load() >= int64(u.
 func (s *shard) add(l *Leg) {
 	s.ua.legs.Add(1)
 	s.legs[l] = struct{}{}
-	if l.merge != (merge{}) {
-		s.invites[l.merge] = l
-	}
 }
 
 func (s *shard) remove(l *Leg) {
@@ -128,9 +121,6 @@ func (s *shard) remove(l *Leg) {
 	}
 	s.ua.legs.Add(-1)
 	delete(s.legs, l)
-	if s.invites[l.merge] == l {
-		delete(s.invites, l.merge)
-	}
 }
 
 func incomingInfo(req *sip.Request, peer Peer, f *transport.Flow) sip.LegInfo {

@@ -39,7 +39,6 @@ type Leg struct {
 	info  sip.LegInfo
 	ua    *UA
 	shard *shard
-	merge merge // zero for an outgoing leg
 	out   outbox
 	state atomic.Int32
 	// port is the stream once it is open: at once for an incoming leg, before
@@ -80,6 +79,16 @@ func (l *Leg) Port() media.Port {
 		return s
 	}
 	return nil
+}
+
+// Stats hands the stream's counters to fn, on the media worker; they stay as
+// they were when the leg has ended. A leg without a stream gives zeros at once.
+func (l *Leg) Stats(fn func(stream.Stats)) {
+	if s := l.port.Load(); s != nil {
+		s.Stats(fn)
+		return
+	}
+	fn(stream.Stats{})
 }
 
 // Stream is the leg's audio; nil like Port.
@@ -268,38 +277,4 @@ func (l *Leg) do(fn func()) {
 
 func (l *Leg) log(what string, err error) {
 	l.ua.cfg.Log.Warn(what, "leg", l.id, "call", l.info.CallID, "err", err)
-}
-
-// Confirmed implements [dialog.User].
-func (l *Leg) Confirmed() {
-	l.up = true
-	l.out.put(sip.Answered{Leg: l.id})
-}
-
-// Info implements [dialog.User].
-func (l *Leg) Info(req *sip.Request) int {
-	kind := sip.ContentType(req)
-	if !strings.HasPrefix(kind, "application/dtmf") {
-		l.out.put(sip.Info{Leg: l.id, ContentType: kind, Body: req.Body()})
-		return 200
-	}
-	d, err := dtmf.ParseInfo(kind, req.Body())
-	if err != nil {
-		return 400
-	}
-	d.Leg = l.id
-	l.out.put(d)
-	return 200
-}
-
-// Ended implements [dialog.User]: everything is given back.
-func (l *Leg) Ended(c sip.Cause) {
-	if l.state.Swap(ended) == ended {
-		return
-	}
-	l.ring.Stop()
-	l.shard.remove(l)
-	l.close()
-	l.offer, l.answer, l.dial = nil, nil, nil
-	l.out.last(sip.Hungup{Leg: l.id, Cause: c})
 }

@@ -117,34 +117,6 @@ func direction(d sdp.Direction) stream.Direction {
 	return stream.SendRecv
 }
 
-// Offered implements [dialog.User]: the far end's re-INVITE.
-func (l *Leg) Offered(req *sip.Request) ([]byte, error) {
-	if req == nil {
-		return l.sdp.Offer(l.wanted()), nil
-	}
-	offer, err := parseBody(req)
-	if err != nil {
-		return nil, refusal(err)
-	}
-	body, g, err := l.sdp.Answer(offer, l.wanted())
-	if err != nil {
-		return nil, refusal(err)
-	}
-	l.apply(g)
-	return body, nil
-}
-
-// Answered implements [dialog.User]: the answer to an offer in our 200.
-func (l *Leg) Answered(ack *sip.Request) error {
-	err := l.accept(ack)
-	if err != nil && l.up {
-		l.log("re-INVITE without an answer", err)
-		l.sdp.Abandon()
-		return nil // the session goes on as it was
-	}
-	return err
-}
-
 // accept takes an answer to our offer.
 func (l *Leg) accept(m sip.Message) error {
 	if len(m.Body()) == 0 {

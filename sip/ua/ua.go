@@ -96,15 +96,6 @@ type shard struct {
 	tx   *transaction.Layer
 	set  dialog.Set
 	legs map[*Leg]struct{}
-	// invites are the INVITEs that became legs, to know one that comes again by
-	// another way (RFC 3261 §8.2.2.2).
-	invites map[merge]*Leg
-}
-
-// merge is what an INVITE has in common with one that was forked before us.
-type merge struct {
-	callID, tag string
-	seq         uint32
 }
 
 // abilities are what we answer inside of dialogs; outside, REGISTER and the
@@ -140,7 +131,7 @@ func New(cfg Config) (*UA, error) {
 	u := &UA{cfg: cfg, ready: make(chan struct{})}
 	can := abilities()
 	for _, l := range cfg.Loops.Loops() {
-		s := &shard{ua: u, loop: l, legs: make(map[*Leg]struct{}), invites: make(map[merge]*Leg)}
+		s := &shard{ua: u, loop: l, legs: make(map[*Leg]struct{})}
 		s.tx = transaction.NewLayer(l, s, cfg.Timers)
 		s.set = dialog.Set{Loop: l, Tx: s.tx, Abilities: can, Agent: cfg.Agent, Log: cfg.Log}
 		u.shards = append(u.shards, s)
