@@ -148,6 +148,9 @@ func (b *Bus) push(e Event) {
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
+	if e.Customer == NilID {
+		e.Customer = ""
+	}
 	b.seqs[e.Customer]++
 	e.Seq = b.seqs[e.Customer]
 	if e.Call != "" {
