@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,32 +42,34 @@ type Call struct {
 
 	// What follows is the goroutine's own.
 
-	leg     Leg
-	rec     event.Call
-	vars    *Variables
-	ctrl    Controller
-	next    Controller // replaces ctrl: Wait says ErrReplaced
-	gone    bool       // the leg is over, or being ended: Wait says ErrHangup
-	legOver bool       // the leg has said Hungup
-	placing bool       // the leg is being placed: the program has not begun
-	trying  bool       // a leg's end is not the call's: there is another route
-	acked   bool       // incoming: the ACK is in
-	early   bool       // a provisional response with media has been sent
-	rang    bool       // a provisional response has been sent
-	steps   int        // steps since media last moved
-	digits  []byte     // typed ahead
-	shown   bool       // the digits variable shows a digit that is also typed ahead
-	loops   map[string]int
-	on      []*handler
-	outer   []*outer
-	ends    []func()
-	chained []*Call
-	seat    seat
-	rcd     *recording
-	said    Progress    // what the parent was told last
-	limit   media.Timer // the ring limit, then the longest a call can be
-	cause   sip.Cause   // why the leg ended
-	reason  Reason      // for what we end it; "" while we do not
+	leg        Leg
+	rec        event.Call
+	vars       *Variables
+	ctrl       Controller
+	activeflow string
+	next       Controller // replaces ctrl: Wait says ErrReplaced
+	gone       bool       // the leg is over, or being ended: Wait says ErrHangup
+	legOver    bool       // the leg has said Hungup
+	placing    bool       // the leg is being placed: the program has not begun
+	trying     bool       // a leg's end is not the call's: there is another route
+	acked      bool       // incoming: the ACK is in
+	early      bool       // a provisional response with media has been sent
+	rang       bool       // a provisional response has been sent
+	steps      int        // steps since media last moved
+	digits     []byte     // typed ahead
+	shown      bool       // the digits variable shows a digit that is also typed ahead
+	loops      map[string]int
+	on         []*handler
+	outer      []*outer
+	ends       []func()
+	holds      int // what the call waits for at its end
+	chained    []*Call
+	seat       seat
+	rcd        *recording
+	said       Progress    // what the parent was told last
+	limit      media.Timer // the ring limit, then the longest a call can be
+	cause      sip.Cause   // why the leg ended
+	reason     Reason      // for what we end it; "" while we do not
 }
 
 // ID is the call's id. Any goroutine.
@@ -168,6 +171,17 @@ func (c *Call) OnEnd(fn func()) (cancel func()) {
 	}
 }
 
+// Hold makes the end of the call wait, for a few seconds at most, until release
+// is called, so that what it takes part in has taken note before the call's
+// last event. release may be called from any goroutine, more than once.
+func (c *Call) Hold() (release func()) {
+	c.holds++
+	return sync.OnceFunc(func() { c.Post(released{}) })
+}
+
+// released is a hold that is given up.
+type released struct{}
+
 // Replace drops the rest of the program: the action that runs is unwound by
 // [ErrReplaced] and ctrl is started.
 func (c *Call) Replace(ctrl Controller) { c.next = ctrl }
@@ -230,4 +244,21 @@ func (c *Call) setStatus(s Status) bool {
 	}
 	c.publish("call_" + string(s))
 	return true
+}
+
+// Parent is the call that placed this one, nil where none did. Any goroutine.
+func (c *Call) Parent() *Call { return c.parent }
+
+// ActiveflowID is the id of the run of the flow that the call is at.
+func (c *Call) ActiveflowID() string { return c.activeflow }
+
+// Chained is the record of a call of the given id that is chained to this one,
+// nil where none is.
+func (c *Call) Chained(id string) *event.Call {
+	for _, other := range c.chained {
+		if other.id == id {
+			return other.Snapshot()
+		}
+	}
+	return nil
 }

@@ -282,4 +282,11 @@ func (c *Call) setCallVariables() {
 		set(a.name+"detail", a.Detail)
 	}
 	c.SetDigits("")
+	c.newActiveflow()
+}
+
+// newActiveflow gives the run of a flow that begins an id.
+func (c *Call) newActiveflow() {
+	c.activeflow = c.calls.NewID()
+	c.vars.Set("voipbin.activeflow.id", c.activeflow)
 }

@@ -18,6 +18,9 @@ type Step struct {
 	// Type names the action, Option holds its options as a decoded document.
 	Type   string
 	Option map[string]any
+	// Template is Option as it was before its variables were replaced; a
+	// [Cursor] sets it.
+	Template map[string]any
 	// Do is an action that was made already, in place of Type and Option,
 	// which then are only for show.
 	Do Action
@@ -28,16 +31,15 @@ type Step struct {
 // that pushed it is next.
 type Stack struct {
 	Steps []Step
+	// Make turns its steps into actions; nil: as those around it.
+	Make Make
 	// Left, which may be nil, is called once when the stack is left in any
 	// way: at its end, by a jump out of it, by the end of the call.
 	Left func()
 }
 
-// Limits of a [Cursor].
-const (
-	// MaxStacks is how deep stacks may lie on each other.
-	MaxStacks = 100
-)
+// MaxStacks is how deep the stacks of a [Cursor] may lie on each other.
+const MaxStacks = 100
 
 // Make turns a step, with the variables of its options replaced, into an
 // action.
@@ -46,7 +48,6 @@ type Make func(s Step) (Action, error)
 // A Cursor is the program that walks a flow.
 type Cursor struct {
 	c      *Call
-	make   Make
 	stacks []*frame
 }
 
@@ -58,8 +59,8 @@ type frame struct {
 
 // NewCursor walks steps for c.
 func NewCursor(c *Call, steps []Step, m Make) *Cursor {
-	k := &Cursor{c: c, make: m}
-	k.push(Stack{Steps: steps})
+	k := &Cursor{c: c}
+	k.push(Stack{Steps: steps, Make: m})
 	return k
 }
 
@@ -72,6 +73,7 @@ func (k *Cursor) Next(done Outcome) (Action, error) {
 	}
 	top := k.stacks[len(k.stacks)-1]
 	s := top.Steps[top.at]
+	s.Template = s.Option
 	option, err := k.c.Vars().ExpandAll(mapOrNil(s.Option))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Type, err)
@@ -83,7 +85,7 @@ func (k *Cursor) Next(done Outcome) (Action, error) {
 	if s.Do != nil {
 		return s.Do, nil
 	}
-	return k.make(s)
+	return top.Make(s)
 }
 
 // Close leaves all stacks.
@@ -154,6 +156,9 @@ func (k *Cursor) push(s Stack) {
 		steps[i] = step
 	}
 	s.Steps = steps
+	if s.Make == nil {
+		s.Make = k.stacks[len(k.stacks)-1].Make
+	}
 	k.stacks = append(k.stacks, &frame{Stack: s, at: -1})
 }
 

@@ -115,6 +115,9 @@ func (c *Call) HangupCause(r Reason, cause sip.Cause) {
 	if c.gone || c.Status().Ending() {
 		return
 	}
+	if c.Status() == Progressing { // a BYE has no status
+		cause.Status, cause.Reason = 0, ""
+	}
 	c.gone, c.trying, c.reason = true, false, r
 	next := Terminating
 	if c.rec.Direction == DirOutgoing && c.Status() != Progressing {

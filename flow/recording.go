@@ -45,19 +45,28 @@ type recordingDone struct {
 	result record.Result
 }
 
-// StartRecording records the call, the calling side left and the other right.
-// It returns when the file is there and sound goes into it; the call's
-// recording_id names it until the file is complete.
-func (c *Call) StartRecording(o RecordOptions) error {
-	desk := c.Services().Recordings
+// CanRecord says why the call cannot be recorded now, if it cannot.
+func (c *Call) CanRecord() error {
 	switch {
-	case desk == nil:
+	case c.Services().Recordings == nil:
 		return errNoRecordings
 	case c.Status() != Progressing:
 		return errNotAnswered
 	case c.rcd != nil:
 		return errRecording
-	case o.Format != "" && o.Format != "wav":
+	}
+	return nil
+}
+
+// StartRecording records the call, the calling side left and the other right.
+// It returns when the file is there and sound goes into it; the call's
+// recording_id names it until the file is complete.
+func (c *Call) StartRecording(o RecordOptions) error {
+	desk := c.Services().Recordings
+	if err := c.CanRecord(); err != nil {
+		return err
+	}
+	if o.Format != "" && o.Format != "wav" {
 		return errFormat
 	}
 	me, err := c.Participant()
@@ -134,7 +143,7 @@ func (c *Call) AwaitRecording() error {
 	if c.rcd == nil {
 		return nil
 	}
-	_, err := c.Wait(maxFileEnd, func(Msg) bool { return c.rcd == nil })
+	_, err := c.Wait(maxHold, func(Msg) bool { return c.rcd == nil })
 	if err == ErrTimeout {
 		return nil
 	}

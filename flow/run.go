@@ -12,8 +12,9 @@ const (
 	// maxGoodbye is how long a leg that was told to end may take: a BYE that
 	// nobody answers gives up after 64·T1.
 	maxGoodbye = 40 * time.Second
-	// maxFileEnd is how long a call waits for its recording to be complete.
-	maxFileEnd = 5 * time.Second
+	// maxHold is how long a call waits at its end for its recording to be
+	// complete and for those it has to do with to take note.
+	maxHold = 5 * time.Second
 )
 
 // errLoop ends a program that goes in circles.
@@ -54,6 +55,7 @@ func (c *Call) programs() (err error) {
 			c.ctrl, c.next = c.next, nil
 			c.loops = map[string]int{}
 			c.outer = nil
+			c.newActiveflow()
 		}
 		err := c.program()
 		if err != ErrReplaced {
@@ -127,7 +129,8 @@ func (c *Call) finish() {
 			c.log.Error("leg did not end", "leg", c.leg.ID())
 		}
 	}
-	c.drain(maxFileEnd, func() bool { return c.rcd == nil })
+	c.drain(maxHold, func() bool { return c.rcd == nil && c.holds == 0 })
+	c.rec.RecordingID = ""
 	for _, other := range c.chained {
 		other.End(ReasonNormal)
 	}

@@ -108,6 +108,9 @@ func (c *Call) handle(m Msg, want func(Msg) bool) bool {
 	case endNow:
 		c.Hangup(m.reason)
 		return false
+	case released:
+		c.holds--
+		return false
 	case ringOver:
 		if c.Status() != Progressing {
 			c.Hangup(ReasonDialout)
@@ -185,9 +188,9 @@ func (c *Call) TypeAhead(digit byte) {
 // digits variable already: the digit that has ended a talk. Whoever empties the
 // variable takes the digit, so that it counts once.
 func (c *Call) ShowDigit(digit byte) {
-	c.digits = append(c.digits[:0], digit)
-	c.shown = true
+	c.TypeAhead(digit)
 	c.vars.Set(VarDigits, string(rune(digit)))
+	c.shown = true
 }
 
 // NextDigit takes the oldest digit typed ahead.
@@ -209,7 +212,7 @@ func (c *Call) SetDigits(digits string) {
 // TakeDigits empties the digits variable.
 func (c *Call) TakeDigits() {
 	if c.shown && len(c.digits) > 0 {
-		c.digits = c.digits[:copy(c.digits, c.digits[1:])]
+		c.digits = c.digits[:len(c.digits)-1]
 	}
 	c.SetDigits("")
 }
