@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,8 +173,13 @@ func TestSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := New(Config{DNS: &zone{slow: true}, Parallel: 2})
 		start := time.Now()
+		var mu sync.Mutex
 		var got []error
-		done := func(_ []Target, err error) { got = append(got, err) }
+		done := func(_ []Target, err error) {
+			mu.Lock()
+			got = append(got, err)
+			mu.Unlock()
+		}
 		for range 2 {
 			if _, ready, _ := r.Resolve(uri(t, "sip:slow.example.com"), done); ready {
 				t.Fatal("a name was answered at once")

@@ -129,15 +129,19 @@ func TestAnsweredIsSmall(t *testing.T) {
 			tx.Retransmit2xx(func() {})()
 		}
 		r.say(request("INVITE", "z9hG4bK1", ""))
-		if tx.req != nil || tx.last != nil || tx.onCancel != nil {
-			t.Errorf("it holds req %v, %d octets, a func %v", tx.req != nil, len(tx.last), tx.onCancel != nil)
-		}
+		r.do(func() {
+			if tx.req != nil || tx.last != nil || tx.onCancel != nil {
+				t.Errorf("it holds req %v, %d octets, a func %v", tx.req != nil, len(tx.last), tx.onCancel != nil)
+			}
+		})
 		h := &handler{}
 		c := r.send("udp", ourRequest(sip.INVITE), h)
 		r.reply(200, "bob")
-		if c.req != nil || c.data != nil {
-			t.Error("the client's side holds its request")
-		}
+		r.do(func() {
+			if c.req != nil || c.data != nil {
+				t.Error("the client's side holds its request")
+			}
+		})
 	})
 }
 
