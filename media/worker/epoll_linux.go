@@ -12,11 +12,6 @@ import (
 const (
 	// maxEvents is how many sockets one wait may report.
 	maxEvents = 128
-	// moderation is the shortest time between two polls, as of a network card
-	// that moderates its interrupts. Waking costs more than relaying a packet:
-	// at 100 relayed calls this halves the CPU and adds 0.25 ms in the median.
-	// A worker with few calls is not that busy, and wakes at once.
-	moderation = 500 * time.Microsecond
 	// yieldEvery is how often the worker passes through Go's scheduler. The
 	// scheduler's monitor takes a goroutine that was not rescheduled for 10 ms
 	// for one that runs too long, takes its P at every system call and, having
@@ -32,6 +27,7 @@ const (
 type epollSleeper struct {
 	epfd            int
 	eventfd         int
+	gather          time.Duration
 	polled, yielded time.Time // when last
 	noWait2         bool      // the kernel (before 5.11) or a seccomp filter has no epoll_pwait2
 	sockets         []*Socket
@@ -44,7 +40,7 @@ type epollSleeper struct {
 // wakeSlot stands for the eventfd; a socket's slot is its place in sockets.
 const wakeSlot = -1
 
-func newEpollSleeper(*Worker) (sleeper, error) {
+func newEpollSleeper(gather time.Duration) (sleeper, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("create epoll instance: %w", err)
@@ -54,7 +50,7 @@ func newEpollSleeper(*Worker) (sleeper, error) {
 		_ = unix.Close(epfd)
 		return nil, fmt.Errorf("create eventfd: %w", err)
 	}
-	e := &epollSleeper{epfd: epfd, eventfd: eventfd}
+	e := &epollSleeper{epfd: epfd, eventfd: eventfd, gather: gather}
 	if err := e.control(unix.EPOLL_CTL_ADD, eventfd, wakeSlot); err != nil {
 		e.close()
 		return nil, err
@@ -113,10 +109,11 @@ func (e *epollSleeper) wait(w *Worker, d time.Duration) {
 	}
 }
 
-// moderate gathers packets: it sleeps until a poll is no sooner than
-// moderation after the last one, and says how long the poll may wait then.
+// moderate gathers packets, as a network card does that moderates its
+// interrupts: it sleeps until the poll comes no sooner than gather after the
+// last one, and says how long that may wait then.
 func (e *epollSleeper) moderate(w *Worker, d time.Duration) time.Duration {
-	pause := moderation - w.clock.Now().Sub(e.polled)
+	pause := e.gather - w.clock.Now().Sub(e.polled)
 	if pause <= 0 {
 		return d
 	}

@@ -14,6 +14,12 @@ type Options struct {
 	// Clock, where set, replaces the machine's clock. The workers then sleep
 	// on channels, and take only sockets made by [NewSocket].
 	Clock media.Clock
+	// Gather is the shortest time between two looks at the sockets. To wake
+	// costs more than to relay a packet: at 100 relayed calls the default
+	// halves the CPU and adds a quarter of a millisecond in the median. A
+	// worker that is less busy wakes for each packet at once. 0 is 500 µs,
+	// negative is none.
+	Gather time.Duration
 }
 
 // A Pool is a fixed set of workers. Its methods may be called from any
@@ -25,11 +31,18 @@ type Pool struct {
 	running sync.WaitGroup
 }
 
-// New starts n workers; n < 1 starts one for each core that Go may use. It
+// New starts n workers; n < 1 starts one for each core that Go may use.
+// GOMAXPROCS should be greater than n: a worker that waits in the kernel keeps
+// its place in Go's scheduler only while another is idle, and to get it back
+// costs as much as several packets (measured: 16 % of a core in place of 9 at
+// 100 relayed calls). It
 // fails where the kernel refuses an epoll instance (no descriptors left).
 func New(n int, opts Options) (*Pool, error) {
 	if n < 1 {
 		n = runtime.GOMAXPROCS(0)
+	}
+	if opts.Gather == 0 {
+		opts.Gather = 500 * time.Microsecond
 	}
 	p := &Pool{workers: make([]*Worker, 0, n)}
 	for i := range n {
@@ -39,7 +52,7 @@ func New(n int, opts Options) (*Pool, error) {
 			w.clock = opts.Clock
 			w.sleeper = newChanSleeper(opts.Clock)
 		} else {
-			w.sleeper, err = newEpollSleeper(w)
+			w.sleeper, err = newEpollSleeper(opts.Gather)
 		}
 		if err != nil {
 			p.Stop()
