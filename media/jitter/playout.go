@@ -238,7 +238,8 @@ func (b *Buffer) correct(n int) {
 			b.stats.Stretches++
 			b.sinceFix = 0
 		}
-	case b.sinceFix >= squeezePause:
+	case b.sinceFix >= squeezePause && slack >= margin+slackness+minCut*time.Millisecond:
+		worst = b.transit.lasting()
 		longest := maxCut
 		for longest >= minCut && b.slack(worst, n, int64(longest*ms)) < margin+slackness {
 			longest--

@@ -6,7 +6,12 @@ const (
 	// window is how long a packet's transit counts, cut into buckets.
 	buckets    = 10
 	bucketTime = 500 * time.Millisecond
-	never      = time.Duration(-1 << 62)
+	// recentBuckets is how many of them count in full.
+	recentBuckets = 4
+	// outlier is how far the worst packet of the window is from the next when
+	// it is taken for a stray one.
+	outlier = 2 * time.Millisecond
+	never   = time.Duration(-1 << 62)
 )
 
 // A transit knows how long packets have been under way lately, up to a constant
@@ -45,14 +50,31 @@ func (t *transit) add(at, d time.Duration) {
 	}
 }
 
-// worst is the transit that all packets of the window kept but for one: that
-// one in some 250 does not decide over the delay of all.
+// worst is the transit that all packets of the window kept but for one, which
+// does not decide over the delay of all unless it is like the others.
 func (t *transit) worst() time.Duration {
-	first, second := never, never
-	n := 0
+	first, second, n := t.largest(buckets)
+	if n == 1 {
+		return first
+	}
+	return min(first, second+outlier)
+}
+
+// lasting is the transit that must still be allowed for where delay is to be
+// taken away: what has just grown the delay counts for a while even if it was
+// one packet.
+func (t *transit) lasting() time.Duration {
+	first, _, _ := t.largest(recentBuckets)
+	return max(first, t.worst())
+}
+
+// largest gives the two largest transits of the last buckets, and of how many
+// packets.
+func (t *transit) largest(last int64) (first, second time.Duration, n int) {
+	first, second = never, never
 	for i := range t.bucket {
 		k := &t.bucket[i]
-		if k.n == 0 || k.number <= t.current-buckets {
+		if k.n == 0 || k.number <= t.current-last {
 			continue
 		}
 		if k.first > first {
@@ -62,10 +84,7 @@ func (t *transit) worst() time.Duration {
 		}
 		n += k.n
 	}
-	if n == 1 {
-		return first
-	}
-	return second
+	return first, second, n
 }
 
 // ticks estimates when ticks are due from when they run: never early, sometimes
