@@ -23,13 +23,22 @@ func (d *g711Decoder) Decode(dst []int16, payload []byte) ([]int16, error) {
 		return dst, nil
 	}
 	dst = slices.Grow(dst, len(payload))[:n+len(payload)]
-	pcm := dst[n:]
-	linear := d.linear
-	for i, b := range payload {
-		if i < len(pcm) { // always true; spares the bounds check in the loop
-			pcm[i] = linear[b]
-		}
+	out, linear := dst[n:], d.linear
+	for len(payload) >= 8 && len(out) >= 8 {
+		p, o := (*[8]uint8)(payload), (*[8]int16)(out)
+		o[0] = linear[p[0]]
+		o[1] = linear[p[1]]
+		o[2] = linear[p[2]]
+		o[3] = linear[p[3]]
+		o[4] = linear[p[4]]
+		o[5] = linear[p[5]]
+		o[6] = linear[p[6]]
+		o[7] = linear[p[7]]
+		payload, out = payload[8:], out[8:]
 	}
-	d.loss.good(pcm)
+	for i, b := range payload {
+		out[i] = linear[b]
+	}
+	d.loss.good(dst[n:])
 	return dst, nil
 }

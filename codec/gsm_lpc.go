@@ -57,21 +57,20 @@ func gsmCorrelate(acf *[gsmOrder + 1]int32, s *[gsmSamples]int32) {
 	// Now |s| <= 2^11, so a sum of 160 products stays below 2^30. Two lags are
 	// summed in one 64-bit word: with pair = s(i) + s(i-1)·2^32, the sum over
 	// s(i+k)·pair is acf(k) + acf(k+1)·2^32, and both halves are exact.
-	var pair [gsmSamples + 16]int64
+	var pair [gsmSamples + gsmOrder]int64
 	var last int64
 	for i, v := range s {
-		pair[i+16] = int64(v) + last<<32
+		pair[i+gsmOrder] = int64(v) + last<<32
 		last = int64(v)
 	}
 	var a0, a2, a4, a6, a8 int64
 	for i, v := range s {
-		p := (*[9]int64)(pair[i+8 : i+17])
 		w := int64(v)
-		a0 += w * p[8]
-		a2 += w * p[6]
-		a4 += w * p[4]
-		a6 += w * p[2]
-		a8 += w * p[0]
+		a0 += w * pair[i+8]
+		a2 += w * pair[i+6]
+		a4 += w * pair[i+4]
+		a6 += w * pair[i+2]
+		a8 += w * pair[i]
 	}
 	for k, a := range [...]int64{a0, a2, a4, a6} {
 		acf[2*k] = int32(a) << 1

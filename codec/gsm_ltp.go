@@ -120,14 +120,7 @@ func gsmBestLag(scaled *[gsmSubSamples]int64, pair *[gsmMaxLag]int64) (lag int, 
 
 	// at is the place of the first sample for the longest of eight lags.
 	for at := gsmMaxLag - gsmMinLag - 8; at >= 0; at -= 8 {
-		var a0, a2, a4, a6 int64
-		window := (*[gsmSubSamples + 6]int64)(pair[at:])
-		for k, w := range scaled {
-			a0 += w * window[k]
-			a2 += w * window[k+2]
-			a4 += w * window[k+4]
-			a6 += w * window[k+6]
-		}
+		a0, a2, a4, a6 := gsmEightLags(scaled, (*[gsmSubSamples + 6]int64)(pair[at:]))
 		for i, a := range [...]int64{a6, a4, a2, a0} {
 			longer := int32(a)
 			if shorter := int32((a - int64(longer)) >> 32); shorter > best {
@@ -139,6 +132,22 @@ func gsmBestLag(scaled *[gsmSubSamples]int64, pair *[gsmMaxLag]int64) (lag int, 
 		}
 	}
 	return lag, best
+}
+
+// gsmEightLags gives the correlation of scaled with eight places in window, two
+// in each result. It is the innermost loop of the encoder, and on its own so that
+// all it uses stays in registers.
+//
+//go:noinline
+func gsmEightLags(scaled *[gsmSubSamples]int64, window *[gsmSubSamples + 6]int64) (a0, a2, a4, a6 int64) {
+	for k := 0; k < gsmSubSamples-1; k += 2 {
+		w, x := scaled[k], scaled[k+1]
+		a0 += w*window[k] + x*window[k+1]
+		a2 += w*window[k+2] + x*window[k+3]
+		a4 += w*window[k+4] + x*window[k+5]
+		a6 += w*window[k+6] + x*window[k+7]
+	}
+	return a0, a2, a4, a6
 }
 
 // decodeResidual sets d to the residual that sub codes (4.3.1, 4.3.2).

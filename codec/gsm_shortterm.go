@@ -48,24 +48,46 @@ func gsmCoefficients(c *[gsmOrder]int32, before, now *[gsmOrder]int32, n int) {
 	}
 }
 
-// gsmAnalysisFilter turns the speech s into its residual. The coefficients are
-// never -32768, so the rounded products need no care; the sums do.
+// gsmAnalysisFilter turns the speech s into its residual. It runs four of the
+// lattice's stages over all samples of a part, then the other four: so many
+// fit into a machine's registers.
 func gsmAnalysisFilter(u, before, now *[gsmOrder]int32, s *[gsmSamples]int32) {
+	var delayed [gsmSamples]int32
 	for n, part := range gsmGlide {
 		var c [gsmOrder]int32
 		gsmCoefficients(&c, before, now, n)
-		p := s[part.from:part.to]
-		for k, d := range p {
-			save := d
-			for i := range c {
-				ui, ci := u[i], c[i]
-				u[i] = save
-				save = gsmSat(ui + gsmMulR(ci, d))
-				d = gsmSat(d + gsmMulR(ci, ui))
-			}
-			p[k] = d
-		}
+		forward, backward := s[part.from:part.to], delayed[part.from:part.to]
+		copy(backward, forward)
+		gsmLattice((*[4]int32)(c[:4]), (*[4]int32)(u[:4]), forward, backward)
+		gsmLattice((*[4]int32)(c[4:]), (*[4]int32)(u[4:]), forward, backward)
 	}
+}
+
+// gsmLattice runs four stages with coefficients c and state u. The coefficients
+// are never -32768, so the rounded products need no care; the sums do.
+func gsmLattice(c, u *[4]int32, forward, backward []int32) {
+	c0, c1, c2, c3 := c[0], c[1], c[2], c[3]
+	u0, u1, u2, u3 := u[0], u[1], u[2], u[3]
+	if len(backward) < len(forward) {
+		return // never so; spares the bounds checks in the loop
+	}
+	for k, d := range forward {
+		b := backward[k]
+		b0 := gsmSat(u0 + gsmMulR(c0, d))
+		d = gsmSat(d + gsmMulR(c0, u0))
+		u0 = b
+		b1 := gsmSat(u1 + gsmMulR(c1, d))
+		d = gsmSat(d + gsmMulR(c1, u1))
+		u1 = b0
+		b2 := gsmSat(u2 + gsmMulR(c2, d))
+		d = gsmSat(d + gsmMulR(c2, u2))
+		u2 = b1
+		b3 := gsmSat(u3 + gsmMulR(c3, d))
+		d = gsmSat(d + gsmMulR(c3, u3))
+		u3 = b2
+		forward[k], backward[k] = d, b3
+	}
+	u[0], u[1], u[2], u[3] = u0, u1, u2, u3
 }
 
 // gsmSynthesisFilter turns the residual s into speech.

@@ -40,10 +40,20 @@ func (e pcmaEncoder) Encode(dst []byte, pcm []int16) ([]byte, error) {
 	dst = slices.Grow(dst, len(pcm))[:n+len(pcm)]
 	out := dst[n:]
 	codes := e.codes
+	for len(pcm) >= 8 && len(out) >= 8 {
+		p, o := (*[8]int16)(pcm), (*[8]uint8)(out)
+		o[0] = codes[uint16(p[0])>>pcmaShift]
+		o[1] = codes[uint16(p[1])>>pcmaShift]
+		o[2] = codes[uint16(p[2])>>pcmaShift]
+		o[3] = codes[uint16(p[3])>>pcmaShift]
+		o[4] = codes[uint16(p[4])>>pcmaShift]
+		o[5] = codes[uint16(p[5])>>pcmaShift]
+		o[6] = codes[uint16(p[6])>>pcmaShift]
+		o[7] = codes[uint16(p[7])>>pcmaShift]
+		pcm, out = pcm[8:], out[8:]
+	}
 	for i, s := range pcm {
-		if i < len(out) { // always true; spares the bounds check in the loop
-			out[i] = codes[uint16(s)>>pcmaShift]
-		}
+		out[i] = codes[uint16(s)>>pcmaShift]
 	}
 	return dst, nil
 }

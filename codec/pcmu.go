@@ -40,10 +40,20 @@ func (e pcmuEncoder) Encode(dst []byte, pcm []int16) ([]byte, error) {
 	dst = slices.Grow(dst, len(pcm))[:n+len(pcm)]
 	out := dst[n:]
 	codes := e.codes
+	for len(pcm) >= 8 && len(out) >= 8 {
+		p, o := (*[8]int16)(pcm), (*[8]uint8)(out)
+		o[0] = codes[uint16(p[0])>>pcmuShift]
+		o[1] = codes[uint16(p[1])>>pcmuShift]
+		o[2] = codes[uint16(p[2])>>pcmuShift]
+		o[3] = codes[uint16(p[3])>>pcmuShift]
+		o[4] = codes[uint16(p[4])>>pcmuShift]
+		o[5] = codes[uint16(p[5])>>pcmuShift]
+		o[6] = codes[uint16(p[6])>>pcmuShift]
+		o[7] = codes[uint16(p[7])>>pcmuShift]
+		pcm, out = pcm[8:], out[8:]
+	}
 	for i, s := range pcm {
-		if i < len(out) { // always true; spares the bounds check in the loop
-			out[i] = codes[uint16(s)>>pcmuShift]
-		}
+		out[i] = codes[uint16(s)>>pcmuShift]
 	}
 	return dst, nil
 }
