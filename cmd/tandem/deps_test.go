@@ -42,6 +42,7 @@ flow/conference
 flow/action
 flow/route
 flow/cdr flow/webhook
+flow/api/guard
 flow/api
 flow/api/voipbin
 config
