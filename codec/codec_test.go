@@ -241,12 +241,18 @@ func BenchmarkDecode(b *testing.B) {
 				}
 			}
 		})
-		b.Run(c.Name+"/lost", func(b *testing.B) {
+		// A frame that comes and one that does not, by turns.
+		b.Run(c.Name+"/lossy", func(b *testing.B) {
+			coded, err := c.NewEncoder(Params{}).Encode(nil, pcm[4800:4960])
+			if err != nil {
+				b.Fatal(err)
+			}
 			d := c.NewDecoder(Params{})
-			out := make([]int16, 0, 160)
+			out := make([]int16, 0, 320)
 			b.ReportAllocs()
 			for b.Loop() {
-				out, _ = d.Decode(out[:0], nil)
+				out, _ = d.Decode(out[:0], coded)
+				out, _ = d.Decode(out, nil)
 			}
 		})
 	}

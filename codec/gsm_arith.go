@@ -6,8 +6,8 @@ import "math/bits"
 // (section 5.1). Here words are kept in int32, and saturate only where a
 // result can leave the range of a word; where it cannot, a comment says why.
 
-// gsmSat limits v to a word. It is small enough to be inlined: the far
-// side is rare and kept out of line.
+// gsmSat limits v to a word. That it does is rare, so it is laid out for the
+// branch predictor: both parts are inlined.
 func gsmSat(v int32) int32 {
 	if v == int32(int16(v)) {
 		return v

@@ -12,8 +12,8 @@ func voiceAt(pitch float64, n int) []int16 {
 	for i := range pcm {
 		var sum float64
 		for h := 1.0; h*pitch < 3400; h++ {
-			formant := 1 / (1 + math.Pow((h*pitch-600)/400, 2))
-			sum += formant * math.Sin(2*math.Pi*h*pitch*float64(i)/8000+h*h)
+			off := (h*pitch - 600) / 400
+			sum += math.Sin(2*math.Pi*h*pitch*float64(i)/8000+h*h) / (1 + off*off)
 		}
 		pcm[i] = int16(3000 * sum)
 	}

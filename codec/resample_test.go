@@ -62,7 +62,7 @@ func TestResampleTones(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				out := r.Resample(nil, toneAt(freq, float64(from), amplitude, from/4))
+				out := r.Resample(nil, toneAt(freq, float64(from), amplitude, from/8))
 				out = out[2*r.Delay():]
 				got, rest := fitTone(out, freq, float64(to))
 				if level := decibel(got / amplitude); math.Abs(level) > 0.1 {
@@ -78,7 +78,7 @@ func TestResampleTones(t *testing.T) {
 			for _, share := range []float64{0, 0.02, 0.1, 0.3, 0.6, 0.9, 0.99} {
 				freq := half + share*(float64(from)/2-half)
 				r, _ := NewResampler(from, to)
-				out := r.Resample(nil, toneAt(freq, float64(from), amplitude, from/4))
+				out := r.Resample(nil, toneAt(freq, float64(from), amplitude, from/8))
 				out = out[2*r.Delay():]
 				if level := decibel(rms(out) * math.Sqrt2 / amplitude); level > -60 {
 					t.Errorf("%.0f Hz folds back with %.1f dB", freq, level)

@@ -405,7 +405,7 @@ func TestWriteDoesNotAllocate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
+	defer func() { _ = w.Close() }()
 	frame := make([]int16, 320)
 	if n := testing.AllocsPerRun(500, func() { _ = w.Write(frame) }); n != 0 {
 		t.Errorf("%v allocations a frame", n)
@@ -429,7 +429,7 @@ func TestSox(t *testing.T) {
 	if err := errors.Join(w.Write(pcm), w.Flush()); err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
+	defer func() { _ = w.Close() }()
 	run := func(args ...string) {
 		t.Helper()
 		if out, err := exec.Command(sox, args...).CombinedOutput(); err != nil || len(out) > 0 {
@@ -472,7 +472,7 @@ func TestSox(t *testing.T) {
 				break
 			}
 		}
-		f.Close()
+		_ = f.Close()
 		if len(got) < len(pcm) || len(got) > len(pcm)+320 {
 			t.Fatalf("%v: %d samples, want %d", c.args, len(got), len(pcm))
 		}
