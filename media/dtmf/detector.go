@@ -15,27 +15,36 @@ const (
 	// as the square of its peak.
 	minTone = 810 * 810
 	// A low tone may be so much stronger than the high one (8 dB) and the
-	// other way round (4 dB); one dB is added for what the window costs.
-	lowTwist  = 8.0
+	// other way round (4 dB); up to three dB are added for what the window costs.
+	lowTwist  = 12.6
 	highTwist = 3.2
-	// alone is by how much the two tones exceed the others of their groups (8
-	// dB), and share is how much of all power they hold: speech is broader.
-	alone = 6.3
-	share = 0.74
+	// alone is by how much the two tones exceed the others of their groups (7
+	// dB). share is how much of all power they hold at least, purity how much
+	// they hold once it is known by how much they are out of tune and what the
+	// detector has missed for that: speech is broader.
+	alone  = 5.0
+	share  = 0.65
+	purity = 0.86
 	// detune is how far a tone may be from its frequency; Q.24 accepts 1.5 %
 	// and refuses 3.5 %.
 	detune = 0.025
 	// gone is to what part of its power a tone has to fall to be over. An
 	// interruption of 10 ms, which Q.24 bridges, leaves more of any block.
 	gone = 0.02
+	// even is the least part of a block's mean power that each quarter of it
+	// has: a tone that begins or ends within the block leaves one empty. So a
+	// tone of 23 ms, which fills no two blocks, is refused (Q.24).
+	even = 0.3
+	// steady is by how much the power may change from one block to the next.
+	steady = 1.6
 )
 
 // A Detector hears digits in audio at 8000 Hz (ITU-T Q.24). A digit is
 // reported once, when two blocks of 12.75 ms have held it. It allocates nothing
 // and is used by one goroutine.
 type Detector struct {
-	n      int // samples of the block so far
-	energy float64
+	n      int        // samples of the block so far
+	energy [4]float64 // of its quarters
 	low    [4]resonator
 	high   [4]resonator
 	last   hit  // of the block before
@@ -48,7 +57,9 @@ type hit struct {
 	char                byte
 	row, col            int
 	lowPhase, highPhase float64 // at the block's end, in radians
-	power               float64
+	low, high, power    float64 // of the two tones, and of both
+	energy              float64 // of all that is heard
+	whole               bool    // the tones last from its beginning to its end
 }
 
 // A resonator is one bin of Goertzel's transform.
@@ -80,16 +91,16 @@ func (d *Detector) Detect(samples []int16) (char byte, ok bool) {
 		if c := d.step(d.hit()); c != 0 && !ok {
 			char, ok = c, true
 		}
-		d.n, d.energy = 0, 0
+		d.n, d.energy = 0, [4]float64{}
 		d.low, d.high = [4]resonator{}, [4]resonator{}
 	}
 	return char, ok
 }
 
 func (d *Detector) add(samples []int16) {
-	for _, v := range samples {
+	for i, v := range samples {
 		x := float64(v)
-		d.energy += x * x
+		d.energy[(d.n+i)*4/block] += x * x
 	}
 	for i := range 4 {
 		d.low[i].add(samples, coefficients[0][i])
@@ -133,7 +144,8 @@ func (d *Detector) hit() hit {
 		}
 	}
 	l, g := low[h.row], high[h.col]
-	h.power = l + g
+	h.low, h.high, h.power = l, g, l+g
+	h.energy = d.energy[0] + d.energy[1] + d.energy[2] + d.energy[3]
 	if l < minTone || g < minTone || l > g*lowTwist || g > l*highTwist {
 		return h
 	}
@@ -143,8 +155,12 @@ func (d *Detector) hit() hit {
 		}
 	}
 	// A tone of peak a has the energy a²/2 a sample.
-	if h.power*block/2 < share*d.energy {
+	if h.power*block/2 < share*h.energy {
 		return h
+	}
+	h.whole = true
+	for _, e := range d.energy {
+		h.whole = h.whole && e*4 > even*h.energy
 	}
 	h.char = keypad[h.row*4+h.col]
 	h.lowPhase = d.low[h.row].phase(lowTones[h.row])
@@ -169,21 +185,41 @@ func (d *Detector) step(h hit) (char byte) {
 			return 0
 		}
 	}
-	if h.char == 0 || h.char != last.char || !inTune(last, h) {
+	if h.char == 0 || h.char != last.char || !h.whole || !last.whole || !inTune(last, h) ||
+		h.power > steady*last.power || last.power > steady*h.power {
 		return 0
 	}
 	d.digit, d.power = h.char, h.power
 	return h.char
 }
 
-// inTune compares how far the phases have moved from one block to the next with
-// how far those of the right frequencies would have.
+// inTune measures the two frequencies by how far the phases have moved from one
+// block to the next, and says whether they are those of the key, and whether
+// two such tones are all that is heard.
 func inTune(a, b hit) bool {
-	return within(b.lowPhase-a.lowPhase, lowTones[b.row]) && within(b.highPhase-a.highPhase, highTones[b.col])
+	low, ok := offset(b.lowPhase-a.lowPhase, lowTones[b.row])
+	high, ok2 := offset(b.highPhase-a.highPhase, highTones[b.col])
+	return ok && ok2 && pure(a, low, high) && pure(b, low, high)
 }
 
-func within(moved, frequency float64) bool {
-	const time = float64(block) / DetectorRate // seconds
-	off := math.Remainder(moved-2*math.Pi*frequency*time, 2*math.Pi)
-	return math.Abs(off)/(2*math.Pi*time) <= detune*frequency
+const blockTime = float64(block) / DetectorRate // seconds
+
+// offset gives by how many Hz a tone is off, and whether that is allowed.
+func offset(moved, frequency float64) (float64, bool) {
+	off := math.Remainder(moved-2*math.Pi*frequency*blockTime, 2*math.Pi) / (2 * math.Pi * blockTime)
+	return off, math.Abs(off) <= detune*frequency
+}
+
+func pure(h hit, low, high float64) bool {
+	return (h.low/response(low)+h.high/response(high))*block/2 > purity*h.energy
+}
+
+// response is what part of a tone's power a resonator off Hz beside it gives.
+func response(off float64) float64 {
+	x := math.Pi * off * blockTime
+	if math.Abs(x) < 1e-3 {
+		return 1
+	}
+	s := math.Sin(x) / x
+	return s * s
 }
