@@ -134,6 +134,9 @@ func (c *Call) finish() {
 	for _, other := range c.chained {
 		other.End(ReasonNormal)
 	}
+	if c.leg != nil {
+		c.reportMedia()
+	}
 	c.conclude()
 	c.tellParent(Progress{Status: Ended, SIP: c.cause.Status, Cause: c.cause, Reason: Reason(c.rec.HangupReason), By: c.rec.HangupBy})
 	c.calls.remove(c)
