@@ -43,6 +43,9 @@ const (
 	// silentSSRC is the same for an SSRC that came back after it was replaced:
 	// then two senders, one of them false, use one address.
 	silentSSRC = 200 * time.Millisecond
+	// settle is for how long after its SDP has changed a peer may go on
+	// sending from where it did before, without being sent to there.
+	settle = 500 * time.Millisecond
 	// armedFor is how long after new SDP a new SSRC is taken at once.
 	armedFor = 5 * time.Second
 	// maxCandidates is how many sources may be proving themselves at a time;
@@ -81,6 +84,7 @@ type latch struct {
 	rank      rank      // of source
 	heard     time.Time // when source was last heard with ssrc
 	armed     time.Time // until when a new SSRC is taken at once
+	moved     time.Time // when the SDP's address last changed
 	oldSSRC   uint32    // the one before ssrc
 	changed   time.Time // when ssrc took its place
 	contested bool      // oldSSRC was heard again after that
@@ -103,10 +107,13 @@ type candidate struct {
 // has come.
 func (l *latch) setRemote(addr netip.AddrPort, opts RemoteOptions, now time.Time) {
 	if addr != l.signalled {
-		l.rank = rankNone
+		l.rank, l.moved = rankNone, now
 		clear(l.candidates[:])
 	}
 	l.signalled, l.opts = addr, opts
+	if opts.Latch == LatchStrict && l.source != addr {
+		l.source = netip.AddrPort{}
+	}
 	l.armed = now.Add(armedFor)
 	if l.source.IsValid() && l.source == addr {
 		l.rank = rankSignalled
@@ -116,11 +123,14 @@ func (l *latch) setRemote(addr netip.AddrPort, opts RemoteOptions, now time.Time
 // check says what to do with a packet.
 func (l *latch) check(from netip.AddrPort, p *Packet, now time.Time) verdict {
 	if from == l.source {
-		if p.SSRC == l.ssrc {
-			l.heard = now
-			return accepted
+		if p.SSRC != l.ssrc {
+			return l.checkSSRC(p, now)
 		}
-		return l.checkSSRC(p, now)
+		l.heard = now
+		if l.rank == rankNone {
+			return l.confirm(p, now)
+		}
+		return accepted
 	}
 	r := l.rankOf(from)
 	if r == rankNone {
@@ -152,6 +162,16 @@ func (l *latch) rankOf(from netip.AddrPort) rank {
 		return rankAny
 	}
 	return rankNone
+}
+
+// confirm latches the old source anew that goes on after the SDP has changed,
+// as behind a NAT whose inside alone has changed.
+func (l *latch) confirm(p *Packet, now time.Time) verdict {
+	r := l.rankOf(l.source)
+	if r == rankNone || now.Sub(l.moved) < settle || l.prove(l.source, p, now).n < proof {
+		return accepted
+	}
+	return l.take(l.source, r, p, now)
 }
 
 func (l *latch) take(from netip.AddrPort, r rank, p *Packet, now time.Time) verdict {
@@ -195,7 +215,7 @@ func (l *latch) prove(from netip.AddrPort, p *Packet, now time.Time) *candidate 
 			if p.Seq != c.next || now.Sub(c.heard) > silentSource {
 				c.n, c.since = 0, now
 			}
-			if from == l.source && !l.heard.Before(c.since) {
+			if from == l.source && p.SSRC != l.ssrc && !l.heard.Before(c.since) {
 				c.n, c.since = 0, now // the old SSRC was heard in between
 			}
 			c.n, c.next, c.heard = min(c.n+1, proof), p.Seq+1, now

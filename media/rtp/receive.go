@@ -105,9 +105,10 @@ func (s *Session) receiveRTP(data []byte, from netip.AddrPort, now time.Time) {
 
 // sourceChanged makes from the peer.
 func (s *Session) sourceChanged(from netip.AddrPort, p *Packet) {
-	if s.count.received > 0 {
+	if s.count.received > 0 && from != s.heard {
 		s.count.sourceChanges++
 	}
+	s.heard = from
 	s.out.to = from
 	s.rtcp.latched(from, from == s.latch.signalled)
 	s.log.Debug("RTP source latched", "remote", from, "ssrc", p.SSRC)

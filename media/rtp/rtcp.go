@@ -52,8 +52,8 @@ type reportBlock struct {
 // over.
 func (r *report) parse(data []byte, own uint32) error {
 	*r = report{}
-	for first := true; len(data) > 0; first = false {
-		if len(data) < 8 && !(len(data) >= 4 && !first) {
+	for first := true; first || len(data) > 0; first = false {
+		if len(data) < 4 {
 			return errRTCP
 		}
 		head, kind := data[0], data[1]

@@ -56,7 +56,7 @@ func (o *sender) continued(now time.Time, rate int) uint32 {
 	}
 	elapsed := ticks(now.Sub(o.at), rate)
 	n := max(1, (elapsed+step/2)/step)
-	if off := elapsed - n*step; off <= step/4 {
+	if off := elapsed - n*step; off <= step/4 && (off >= -step/4 || n == 1) {
 		return o.timestamp + uint32(n*step)
 	}
 	return o.timestamp + uint32(elapsed)

@@ -67,8 +67,9 @@ type Session struct {
 	count counts
 	rate  int // clock rate in Hz
 	limit bucket
-	start time.Time // zero of in's and limit's time
-	pkt   Packet    // the one being handled
+	start time.Time      // zero of in's and limit's time
+	heard netip.AddrPort // the source before a change of it
+	pkt   Packet         // the one being handled
 }
 
 // NewSession makes a session that receives at pair, which it owns from now on,
@@ -207,7 +208,7 @@ func (s *Session) SetClockRate(hz int) {
 	}
 	s.rate = hz
 	s.in.resetJitter()
-	s.out.source = sourceNone
+	s.out.source, s.out.step = sourceNone, 0
 }
 
 // onTimer does what is due: reports and time-outs.
