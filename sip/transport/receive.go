@@ -18,9 +18,9 @@ func (l *Layer) datagram(s *socket, data []byte, src netip.AddrPort, local netip
 }
 
 // message handles a message that stood in a stream. It runs on the stream's
-// reader and keeps nothing of data.
-func (l *Layer) message(s *stream, data []byte) {
-	l.incoming(s.flow(), data, s.known)
+// reader and keeps nothing of data. The result says whether it was handed up.
+func (l *Layer) message(s *stream, data []byte) bool {
+	return l.incoming(s.flow(), data, s.known)
 }
 
 // broken handles the start of what a stream holds when its framing is lost.
@@ -37,11 +37,11 @@ func (s *stream) flow() *Flow {
 	return f
 }
 
-func (l *Layer) incoming(f *Flow, data []byte, known bool) {
+func (l *Layer) incoming(f *Flow, data []byte, known bool) (up bool) {
 	now := time.Now()
 	if !known && (!sip.MayBeOurs(data) || !l.strangers.pass(f.remote.Addr(), now)) {
 		l.count.strangers.Add(1)
-		return
+		return false
 	}
 	if l.tap != nil {
 		l.tap(Tapped{Network: f.Network(), Local: f.local, Remote: f.remote, Data: data, Time: now})
@@ -49,7 +49,7 @@ func (l *Layer) incoming(f *Flow, data []byte, known bool) {
 	msg, err := sip.Parse(data)
 	if err != nil {
 		l.malformed(f, data, known, err.(*sip.ReplyError))
-		return
+		return false
 	}
 	if req, ok := msg.(*sip.Request); ok {
 		f.route(req)
@@ -58,9 +58,10 @@ func (l *Layer) incoming(f *Flow, data []byte, known bool) {
 	lp := l.group.For(sip.CallID(msg))
 	if !lp.TryPost(func() { l.handler(lp, r) }, l.limits.Queue) {
 		l.count.late.Add(1)
-		return
+		return false
 	}
 	l.count.received.Add(1)
+	return true
 }
 
 // malformed answers a request that cannot be read, without any state, if its

@@ -232,16 +232,16 @@ func (s *stream) read(conn net.Conn) {
 	buf := make([]byte, 0, 4096)
 	var framer sip.Framer
 	begun := time.Time{} // when the first octet of the message came
-	last := time.Now()   // when the last message came
+	last := time.Now()   // when the last message came that meant something
 	for {
-		rest, pings := skipCRLF(buf, begun.IsZero())
+		rest, pings := skipCRLF(buf)
 		for range pings {
 			if s.known || s.dialled {
 				s.send([]byte("\r\n"), nil) // pong (RFC 5626 §4.4.1)
 			}
 		}
 		if len(rest) != len(buf) {
-			buf = buf[:copy(buf, rest)]
+			buf, begun = buf[:copy(buf, rest)], time.Time{}
 		}
 		n, err := framer.Next(buf)
 		if err != nil {
@@ -250,8 +250,10 @@ func (s *stream) read(conn net.Conn) {
 			return
 		}
 		if n > 0 {
-			last, begun = time.Now(), time.Time{}
-			s.layer.message(s, buf[:n])
+			begun = time.Time{}
+			if s.layer.message(s, buf[:n]) {
+				last = time.Now()
+			}
 			buf = buf[:copy(buf, buf[n:])]
 			if len(buf) == 0 && cap(buf) > 16<<10 {
 				buf = make([]byte, 0, 4096)
@@ -300,10 +302,7 @@ func (s *stream) linger(conn net.Conn) {
 
 // skipCRLF takes away the CRLF in front of a message. Two together are a ping
 // (RFC 5626 §4.4.1) that is to be answered; one alone is not.
-func skipCRLF(buf []byte, between bool) (rest []byte, pings int) {
-	if !between {
-		return buf, 0
-	}
+func skipCRLF(buf []byte) (rest []byte, pings int) {
 	n := 0
 	for len(buf) >= 2 && buf[0] == '\r' && buf[1] == '\n' {
 		buf = buf[2:]
