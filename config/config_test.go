@@ -288,6 +288,11 @@ func TestAliasOfItself(t *testing.T) {
 
 func TestSecretsAreHidden(t *testing.T) {
 	c, got := load(t, map[string]string{"tandem.yaml": "trunks: {a: {from: 192.0.2.1, username: u, password: hunter2}}\nstore: postgres://u:hunter2@x/y\n"}, nil)
+	_, bad := load(t, map[string]string{"tandem.yaml": "media: {ports: \"${X}\", codecs: \"${X}\"}\ndrain: ${X}\ncompatibility: ${X}\nsip: {listen: \"${X}\"}\n"}, map[string]string{"X": "hunter2"})
+	if len(bad) < 5 {
+		t.Error(bad)
+	}
+	got = append(got, bad...)
 	for _, s := range append(got, sprint(c), sprint(c.Trunks["a"].Password), sprint(c.Trunks)) {
 		if strings.Contains(s, "hunter2") {
 			t.Errorf("shown: %s", s)

@@ -316,7 +316,11 @@ func (d *decoder) scalarValue(n ast.Node, path string, v reflect.Value, f *field
 		return
 	}
 	if err := setScalar(v, text); err != nil {
-		d.add(s.pos, path, "%s", err)
+		what := err.Error()
+		if text != s.text && text != "" { // it may be a secret that a reference stands for
+			what = strings.ReplaceAll(what, text, s.text)
+		}
+		d.add(s.pos, path, "%s", what)
 		return
 	}
 	d.constrain(s, text, path, v, f)
@@ -375,7 +379,7 @@ func (d *decoder) constrain(s scalar, text, path string, v reflect.Value, f *fie
 	}
 	if f.enum != nil && !slices.Contains(f.enum, text) {
 		known := slices.DeleteFunc(slices.Clone(f.enum), func(s string) bool { return s == "" })
-		d.add(s.pos, path, "unknown %s %q; have %s", lastName(path), text, strings.Join(known, ", "))
+		d.add(s.pos, path, "unknown %s %q; have %s", lastName(path), s.text, strings.Join(known, ", "))
 	}
 	if f.min != nil && v.Kind() == reflect.Int && v.Int() < int64(*f.min) {
 		d.add(s.pos, path, "%d is too small; write %d or more", v.Int(), *f.min)

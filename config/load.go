@@ -22,7 +22,7 @@ const (
 	maxFiles = 1000
 	maxDepth = 100
 	// maxNodes bounds what aliases may expand to.
-	maxNodes = 1 << 20
+	maxNodes = 1 << 18
 )
 
 // Load reads the configuration at path and everything it includes. env looks

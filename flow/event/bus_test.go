@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -388,6 +390,13 @@ func TestUnencodable(t *testing.T) {
 	recs := take(t, r, 3)
 	if asText(recs[0].Event.Data) != "null" || asText(recs[1].Event.Data) != "null" || asText(recs[2].Event.Data) != "{}" {
 		t.Errorf("got %+v", recs)
+	}
+}
+
+func TestMediaWithoutFigures(t *testing.T) {
+	got := asText(Call{Media: &Media{MOS: math.NaN(), Jitter: math.Inf(1), RTT: 20}}.Media)
+	if !strings.Contains(got, `"jitter":0,"rtt":20,`) || !strings.Contains(got, `"mos":0}`) {
+		t.Error(got)
 	}
 }
 

@@ -1,6 +1,9 @@
 package event
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"math"
+)
 
 // NilID is the id of nothing.
 const NilID = "00000000-0000-0000-0000-000000000000"
@@ -74,6 +77,18 @@ type Media struct {
 	// MOS is the listening quality of what we received by the E-model
 	// (ITU-T G.107), from 1 to 4.5; 0 when nothing was received.
 	MOS float64 `json:"mos"`
+}
+
+// MarshalJSON writes what is no number (a mean of nothing) as 0: JSON has no
+// word for it, and one bad figure must not cost the record.
+func (m Media) MarshalJSON() ([]byte, error) {
+	type plain Media
+	for _, f := range [...]*float64{&m.Jitter, &m.RTT, &m.RemoteLoss, &m.RemoteJitter, &m.MOS} {
+		if math.IsNaN(*f) || math.IsInf(*f, 0) {
+			*f = 0
+		}
+	}
+	return json.Marshal(plain(m))
 }
 
 // A Call is a leg with its program, and its record when it is over.
