@@ -23,7 +23,8 @@ const program = "tandem-voice"
 
 // Unpack runs `tandem-voice unpack` at low priority until engine and voices are
 // in the engine's folder, and warms the first voice. The program is looked for
-// beside the running executable, in $PATH and in /usr/lib/tandem. It blocks;
+// beside the running executable, in ../lib/tandem from there, in $PATH and in
+// /usr/lib/tandem. It blocks;
 // ctx ends it, and what was unpacked by then is found again the next time.
 func (e *Engine) Unpack(ctx context.Context) error {
 	path, err := findProgram()
@@ -42,23 +43,22 @@ func (e *Engine) Unpack(ctx context.Context) error {
 	return e.Warm(ctx, "")
 }
 
+// findProgram looks where a checkout, a package and `make install` with a
+// prefix of its own put the program.
 func findProgram() (string, error) {
-	var beside string
+	var places []string
 	if exe, err := os.Executable(); err == nil {
 		if exe, err = filepath.EvalSymlinks(exe); err == nil {
-			beside = filepath.Join(filepath.Dir(exe), program)
+			dir := filepath.Dir(exe)
+			places = append(places, filepath.Join(dir, program), filepath.Join(dir, "../lib/tandem", program))
 		}
 	}
-	if path, err := exec.LookPath(beside); err == nil {
-		return path, nil
+	for _, p := range append(places, program, "/usr/lib/tandem/"+program) {
+		if path, err := exec.LookPath(p); err == nil {
+			return path, nil
+		}
 	}
-	if path, err := exec.LookPath(program); err == nil {
-		return path, nil
-	}
-	if path, err := exec.LookPath("/usr/lib/tandem/" + program); err == nil {
-		return path, nil
-	}
-	return "", fmt.Errorf("%w: %s is neither beside the program, nor in $PATH, nor in /usr/lib/tandem", speech.ErrNotReady, program)
+	return "", fmt.Errorf("%w: %s is neither beside tandem, nor in ../lib/tandem, $PATH or /usr/lib/tandem", speech.ErrNotReady, program)
 }
 
 // run runs a program at the lowest priority until it ends or ctx does.
