@@ -182,6 +182,9 @@ func placeCalls(b testing.TB, n *node, callee *wire, count int, in, out *codec.C
 		}
 		mu.Unlock()
 	}
+	for _, k := range slices.Concat(l.callers, l.callees) {
+		go k.hear()
+	}
 	l.end = func() {
 		for _, a := range attempts {
 			a.bye()
@@ -201,9 +204,6 @@ func placeCalls(b testing.TB, n *node, callee *wire, count int, in, out *codec.C
 func (l *load) talk(d time.Duration) {
 	all := slices.Concat(l.callers, l.callees)
 	var wg sync.WaitGroup
-	for _, k := range all {
-		go k.hear()
-	}
 	const senders = 4
 	for s := range senders {
 		wg.Add(1)

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"tandem/flow"
+	"tandem/media/worker"
+	"tandem/sip"
+	"tandem/sip/resolve"
+	"tandem/sip/ua"
+)
+
+func itoa(i int) string { return strconv.Itoa(i) }
+
+// A dialer places the legs of calls: numbers by the trunks of `outbound`, SIP
+// addresses directly. It implements [flow.Dialer].
+type dialer node
+
+var errUnknownNumber = errors.New("no line of outbound matches the number")
+
+// Routes implements [flow.Dialer].
+func (d *dialer) Routes(to flow.Address) ([]flow.Route, error) {
+	switch to.Type {
+	case "tel":
+		var list []flow.Route
+		for _, t := range d.trunks.Outbound(to.Target) {
+			list = append(list, flow.Route{Trunk: t.Name, To: to})
+		}
+		if len(list) == 0 {
+			return nil, fmt.Errorf("%s: %w", to.Target, errUnknownNumber)
+		}
+		return list, nil
+	case "sip":
+		return []flow.Route{{To: to}}, nil
+	}
+	return nil, fmt.Errorf("destinations of type %q cannot be called; have tel, sip", to.Type)
+}
+
+// Dial implements [flow.Dialer].
+func (d *dialer) Dial(by flow.Route, o flow.DialOptions) (flow.Leg, error) {
+	u := ua.DialOptions{ID: o.CallID, Headers: o.Headers, Trunk: by.Trunk, Post: o.Post}
+	var err error
+	offered := o.Codecs
+	if by.Trunk != "" {
+		t := d.trunks.Trunk(by.Trunk)
+		if t == nil {
+			return nil, fmt.Errorf("there is no trunk %s", by.Trunk)
+		}
+		u.To, u.Username, u.Password = t.Target(by.To.Target), t.Username, t.Password
+		if len(offered) == 0 {
+			offered = t.Codecs
+		}
+		release, err := t.Enter(d.calls.Clock().Now())
+		if err != nil {
+			return nil, err
+		}
+		u.Post = releasing(o.Post, release)
+		defer func() {
+			if u.Post == nil { // not dialled
+				release()
+			}
+		}()
+	} else if u.To, err = sipTarget(by.To.Target); err != nil {
+		return nil, err
+	}
+	if u.Codecs, err = codecs(offered); err != nil {
+		u.Post = nil
+		return nil, err
+	}
+	u.From = d.from(o.From)
+	if near, ok := o.Near.(interface{ Worker() *worker.Worker }); ok {
+		u.Worker = near.Worker()
+	}
+	targets, ready, err := d.resolver.Resolve(&u.To, nil)
+	_ = ready
+	if err != nil {
+		u.Post = nil
+		return nil, err
+	}
+	u.Network, u.Remotes = sameNetwork(targets)
+	leg, err := d.engine.ua.Dial(u)
+	if err != nil {
+		u.Post = nil
+		return nil, err
+	}
+	return leg, nil
+}
+
+// sameNetwork are the first target's network and the addresses of all targets
+// that share it.
+func sameNetwork(targets []resolve.Target) (network string, addrs []netip.AddrPort) {
+	for _, t := range targets {
+		if network == "" {
+			network = t.Network
+		}
+		if t.Network == network {
+			addrs = append(addrs, t.Addr)
+		}
+	}
+	return network, addrs
+}
+
+// sipTarget parses user@host:port, with or without its scheme.
+func sipTarget(s string) (sip.Uri, error) {
+	if !strings.HasPrefix(s, "sip:") && !strings.HasPrefix(s, "sips:") {
+		s = "sip:" + s
+	}
+	return sip.ParseURI(s)
+}
+
+// from is the caller as the called party sees it: a number or name at our own
+// address.
+func (d *dialer) from(a flow.Address) sip.FromTo {
+	user, _, _ := strings.Cut(a.Target, "@") // the caller's own host is none of the called party's business
+	if user == "" {
+		user = "anonymous"
+	}
+	return sip.FromTo{Display: a.TargetName, URI: sip.Uri{Scheme: "sip", User: sip.EscapeUser(user), Host: d.fromHost()}}
+}
+
+// fromHost is the host of the From header: the advertised one, else the first
+// address listened at that is specific.
+func (d *dialer) fromHost() string {
+	if host, _ := d.cfg.SIP.Advertise.Split(); host != "" {
+		return host
+	}
+	for _, l := range d.cfg.SIP.Listen {
+		if a := l.Addr.Addr(); !a.IsUnspecified() {
+			return a.String()
+		}
+	}
+	return "anonymous.invalid"
+}

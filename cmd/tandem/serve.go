@@ -1,0 +1,85 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+type serveCmd struct {
+	Config string `short:"c" default:"/etc/tandem/tandem.yaml" help:"Configuration file." placeholder:"FILE"`
+	Log    string `enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
+}
+
+// Run runs the node until a signal ends it.
+func (s *serveCmd) Run() error {
+	log := logger(s.Log)
+	cfg, flows, problems, err := mustLoad(s.Config, os.Stderr)
+	if err != nil {
+		return err
+	}
+	for _, p := range problems {
+		log.Warn(p.What, "at", p.Pos.String(), "key", p.Path)
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	n, err := newNode(cfg, flows, log)
+	if err != nil {
+		return exitError{exitRuntime, err}
+	}
+	supervisor := newSupervisor(log)
+	stop := supervisor.watch(n.alive)
+	supervisor.ready()
+	log.Info("ready", "node", cfg.Node, "version", version, "trunks", len(cfg.Trunks), "routes", len(cfg.Routes), "flows", len(flows))
+
+	s.wait(n, signals, log)
+	supervisor.stopping()
+	stop()
+	n.shutdown()
+	log.Info("ended")
+	return nil
+}
+
+// wait returns when the node is to end: after a signal and its drain, or a
+// second signal.
+func (s *serveCmd) wait(n *node, signals <-chan os.Signal, log *slog.Logger) {
+	var idle <-chan struct{}
+	var deadline <-chan time.Time
+	for {
+		select {
+		case sig := <-signals:
+			if sig == syscall.SIGHUP {
+				log.Warn("SIGHUP: this build does not reload; restart to use a changed configuration", "config", s.Config)
+				continue
+			}
+			if idle != nil {
+				log.Warn("second signal: calls are ended", "calls", n.calls.Len())
+				return
+			}
+			log.Info("draining", "calls", n.calls.Len(), "dur", n.cfg.Drain)
+			idle, deadline = n.drain(), time.After(n.cfg.Drain)
+		case <-idle:
+			return
+		case <-deadline:
+			log.Warn("drain time is over: calls are ended", "calls", n.calls.Len())
+			return
+		}
+	}
+}
+
+// logger writes text to a terminal, JSON to anything else.
+func logger(level string) *slog.Logger {
+	l := slog.LevelInfo
+	_ = l.UnmarshalText([]byte(level)) // the command line takes only levels
+	o := &slog.HandlerOptions{Level: l}
+	if _, err := unix.IoctlGetTermios(int(os.Stderr.Fd()), unix.TCGETS); err == nil {
+		return slog.New(slog.NewTextHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, o))
+}
