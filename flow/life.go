@@ -139,7 +139,7 @@ func (c *Call) over(cause sip.Cause) {
 	if c.rec.HangupCause == 0 {
 		c.rec.HangupCause = sip.Q850FromStatus(cause.Status)
 	}
-	if c.Status() != Progressing && c.rec.SIPStatus < 200 && cause.Status >= 300 {
+	if c.rec.TMProgressing.IsZero() && cause.Status >= 300 {
 		c.rec.SIPStatus = cause.Status
 	}
 	c.legOver = true

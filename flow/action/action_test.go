@@ -21,6 +21,7 @@ type scene struct {
 	flow  string                               // JSON
 	world func(*flowtest.World, *action.Env)   // set the stage
 	far   func(*flowtest.World, *flowtest.Leg) // what the caller does
+	rooms func(*conference.Rooms)              // runs beside the caller
 	log   string                               // of the caller's leg, where not ""
 	lasts time.Duration                        // of the call, where not 0
 	vars  map[string]string                    // at the end of the flow
@@ -52,9 +53,13 @@ func play(t *testing.T, s scene) {
 			if s.far != nil {
 				far.Go(func() { s.far(w, leg) })
 			}
+			if s.rooms != nil {
+				far.Go(func() { s.rooms(rooms) })
+			}
 			<-c.Done()
 			took := time.Since(start)
 			far.Wait()
+			w.Dialer.Wait()
 			synctest.Wait()
 			if got := w.Log.Of(leg.ID()); s.log != "" && got != s.log {
 				t.Errorf("the leg\n did  %s\n want %s", got, s.log)

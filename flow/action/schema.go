@@ -82,13 +82,16 @@ func (o *option) schema() map[string]any {
 	switch o.form {
 	case aText:
 		s := map[string]any{"type": "string"}
-		if o.maxLen > 0 && o.pattern == nil {
+		if o.required {
+			s["minLength"] = 1
+		}
+		if o.maxLen > 0 {
 			s["maxLength"] = o.maxLen
 		}
 		if o.pattern != nil {
-			s["pattern"] = o.pattern.String() + `|\$\{`
+			s["pattern"] = o.pattern.String()
 		}
-		return s
+		return template(s)
 	case aChoice:
 		return template(map[string]any{"enum": anys(append([]string{""}, o.choices...))})
 	case aDuration, anInteger:

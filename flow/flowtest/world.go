@@ -91,6 +91,8 @@ type Dialer struct {
 	// Fails is the error of dialling by a trunk.
 	Fails map[string]error
 
+	callees sync.WaitGroup
+
 	mu    sync.Mutex
 	count map[string]int
 	legs  []*Leg
@@ -131,10 +133,13 @@ func (d *Dialer) Dial(by flow.Route, o flow.DialOptions) (flow.Leg, error) {
 	d.Log.Add(name, "invite by "+by.Trunk)
 	leg.SetPost(o.Post)
 	if d.Callee != nil {
-		go d.Callee(leg, by)
+		d.callees.Go(func() { d.Callee(leg, by) })
 	}
 	return leg, nil
 }
+
+// Wait waits until all called parties have played their part.
+func (d *Dialer) Wait() { d.callees.Wait() }
 
 // Legs are all legs placed so far.
 func (d *Dialer) Legs() []*Leg {
