@@ -1,7 +1,6 @@
 package mediatest
 
 import (
-	"container/heap"
 	"fmt"
 	"net"
 	"net/netip"
@@ -20,15 +19,13 @@ import (
 type Network struct {
 	clock media.Clock
 
-	mu     sync.Mutex
-	conns  map[netip.AddrPort]*Conn
-	links  map[path]*Link
-	queue  deliveries
-	sent   int
-	timer  media.Timer
-	tap    func(from, to netip.AddrPort, pkt []byte)
-	drops  int
-	closed bool
+	flight *flight
+
+	mu    sync.Mutex
+	conns map[netip.AddrPort]*Conn
+	links map[path]*Link
+	tap   func(from, to netip.AddrPort, pkt []byte)
+	drops int
 }
 
 // A path is a direction between two hosts; the zero Addr is any.
@@ -37,7 +34,9 @@ type path struct{ from, to netip.Addr }
 // NewNetwork makes a network on the given clock ([media.SystemClock] within a
 // synctest bubble).
 func NewNetwork(clock media.Clock) *Network {
-	return &Network{clock: clock, conns: make(map[netip.AddrPort]*Conn), links: make(map[path]*Link)}
+	n := &Network{clock: clock, conns: make(map[netip.AddrPort]*Conn), links: make(map[path]*Link)}
+	n.flight = newFlight(clock, func(d delivery) { n.deliver(d.from, d.to, d.Data) })
+	return n
 }
 
 // Listen opens a conn. Port 0 chooses a free one from 40000. The error wraps
@@ -108,10 +107,8 @@ func (n *Network) send(from, to netip.AddrPort, pkt []byte) {
 			if d.NewPort {
 				source = netip.AddrPortFrom(from.Addr(), from.Port()^0x4000)
 			}
-			n.sent++
-			heap.Push(&n.queue, delivery{Delivery: d, from: source, to: to, order: n.sent})
+			n.flight.add(delivery{Delivery: d, from: source, to: to})
 		}
-		n.arm()
 	}
 	n.mu.Unlock()
 	if tap != nil {
@@ -137,42 +134,8 @@ func (n *Network) deliver(from, to netip.AddrPort, pkt []byte) {
 	}
 }
 
-// arm sets the timer to the first delivery.
-func (n *Network) arm() {
-	if len(n.queue) == 0 || n.closed {
-		return
-	}
-	d := max(0, n.queue[0].At.Sub(n.clock.Now()))
-	if n.timer == nil {
-		n.timer = n.clock.AfterFunc(d, n.run)
-		return
-	}
-	n.timer.Reset(d)
-}
-
-func (n *Network) run() {
-	for {
-		n.mu.Lock()
-		if n.closed || len(n.queue) == 0 || n.queue[0].At.After(n.clock.Now()) {
-			n.arm()
-			n.mu.Unlock()
-			return
-		}
-		d := heap.Pop(&n.queue).(delivery)
-		n.mu.Unlock()
-		n.deliver(d.from, d.to, d.Data)
-	}
-}
-
 // Close drops what is still under way.
-func (n *Network) Close() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.closed = true
-	if n.timer != nil {
-		n.timer.Stop()
-	}
-}
+func (n *Network) Close() { n.flight.close() }
 
 // A Conn is one address of a [Network]. It implements [worker.Conn].
 type Conn struct {
@@ -213,32 +176,6 @@ func (c *Conn) Close() error {
 		delete(c.network.conns, c.local)
 	}
 	return nil
-}
-
-type delivery struct {
-	Delivery
-	from, to netip.AddrPort
-	order    int
-}
-
-// deliveries is a heap by time, then by order of sending.
-type deliveries []delivery
-
-func (h deliveries) Len() int { return len(h) }
-func (h deliveries) Less(i, j int) bool {
-	if h[i].At.Equal(h[j].At) {
-		return h[i].order < h[j].order
-	}
-	return h[i].At.Before(h[j].At)
-}
-func (h deliveries) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *deliveries) Push(x any)   { *h = append(*h, x.(delivery)) }
-func (h *deliveries) Pop() any {
-	old := *h
-	d := old[len(old)-1]
-	old[len(old)-1] = delivery{}
-	*h = old[:len(old)-1]
-	return d
 }
 
 var _ worker.Conn = (*Conn)(nil)

@@ -55,7 +55,8 @@ const (
 
 // A rank is how likely a source is the peer. A better one takes the place of
 // a worse as soon as it has proved itself, an equal or worse one only when the
-// other is silent.
+// other is silent; one that nobody has named never takes that of one that
+// somebody has.
 type rank uint8
 
 const (
@@ -133,7 +134,7 @@ func (l *latch) check(from netip.AddrPort, p *Packet, now time.Time) verdict {
 		return accepted
 	}
 	r := l.rankOf(from)
-	if r == rankNone {
+	if r == rankNone || (r == rankAny && l.rank > rankAny) {
 		return refused
 	}
 	if r == rankSignalled && l.rank == rankNone {

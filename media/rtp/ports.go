@@ -77,21 +77,26 @@ func (p *Ports) listen(addr netip.AddrPort) (*worker.Socket, error) {
 // use; another one when the address is not this machine's or no descriptor is
 // left.
 func (p *Ports) Open(bind netip.Addr) (*Pair, error) {
-	for range p.total {
+	var taken []uint16 // by other programs; given back when the search is over
+	defer func() {
+		for _, port := range taken {
+			p.put(port)
+		}
+	}()
+	for {
 		port, ok := p.take()
 		if !ok {
-			break
+			return nil, ErrNoPorts
 		}
 		pair, err := p.open(bind, port)
 		if err == nil {
 			return pair, nil
 		}
-		p.put(port)
+		taken = append(taken, port)
 		if !errors.Is(err, unix.EADDRINUSE) && !errors.Is(err, unix.EACCES) {
 			return nil, err
 		}
 	}
-	return nil, ErrNoPorts
 }
 
 func (p *Ports) open(bind netip.Addr, port uint16) (*Pair, error) {

@@ -283,24 +283,22 @@ func TestTimeout(t *testing.T) {
 			t.Helper()
 			time.Sleep(time.Until(begun.Add(d - 10*time.Millisecond)))
 			synctest.Wait()
-			r.want("too early", r.timeouts, want-1)
+			r.on(func() { r.want("too early", r.timeouts, want-1) })
 			time.Sleep(20 * time.Millisecond)
 			synctest.Wait()
-			r.want("time-outs", r.timeouts, want)
+			r.on(func() { r.want("time-outs", r.timeouts, want) })
 		}
 		r.on(func() { r.s.SetTimeout(30*time.Second, 15*time.Second) })
 		at(1, 30*time.Second)
 		time.Sleep(time.Minute) // once is enough
-		synctest.Wait()
-		r.want("time-outs", r.timeouts, 1)
+		r.on(func() { r.want("time-outs", r.timeouts, 1) })
 		r.talk(100, r.peer)
 		begun = time.Now().Add(-frame)
 		at(2, 15*time.Second)
 		r.on(func() { r.s.SetTimeout(0, 0) })
 		r.talk(10, r.peer)
 		time.Sleep(time.Hour)
-		synctest.Wait()
-		r.want("time-outs on hold", r.timeouts, 2)
+		r.on(func() { r.want("time-outs on hold", r.timeouts, 2) })
 	})
 }
 
