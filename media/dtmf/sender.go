@@ -64,6 +64,8 @@ type Packet struct {
 	Timestamp uint32
 	// Marker is set on the first packet of an event.
 	Marker bool
+	// Repeat is set where the end of the event is sent again: it is over.
+	Repeat bool
 }
 
 // A Sender turns strings of digits into telephone-event packets: for each digit
@@ -227,7 +229,9 @@ func (s *Sender) Step(timestamp, step uint32) (p Packet, ok bool) {
 		if s.repeats == 0 {
 			s.state = pausing
 		}
-		return s.packet(false), true
+		p = s.packet(false)
+		p.Repeat = true
+		return p, true
 	}
 	return Packet{}, false
 }

@@ -16,6 +16,9 @@ const (
 	// unwritten is after how long without a frame the stream sends what
 	// digits need by itself: it is relayed, or in no bridge.
 	unwritten = 3 * media.Tick
+	// minPassedTone is how long a tone lasts at least that stands for a key
+	// passed on; detectors need 40 ms of it.
+	minPassedTone = 70 * time.Millisecond
 )
 
 // digits are the keys that come and go.
@@ -129,7 +132,11 @@ func (d *digits) held(down bool, e dtmf.Event, clock int, now time.Time) {
 	}
 	d.pressed = now
 	if !down {
-		d.out.Release(time.Duration(e.Duration) * time.Second / time.Duration(clock))
+		length := time.Duration(e.Duration) * time.Second / time.Duration(clock)
+		if d.event == 0 {
+			length = max(length, minPassedTone)
+		}
+		d.out.Release(length)
 	}
 }
 
@@ -178,21 +185,22 @@ func (d *digits) Tick(now time.Time) {
 	d.at += step
 	d.sending = ok
 	switch {
-	case !ok:
-		d.tone.Stop()
-	case d.event != 0:
+	case ok && d.event != 0:
 		d.buf = p.Event.Append(d.buf[:0])
 		if d.s.params.Direction.Sends() {
 			_ = d.s.session.SendEvent(d.event, p.Marker, d.buf) // counted there
 		}
-	case !p.Event.End:
-		if c, isKey := dtmf.CharOf(p.Event.Code); isKey {
-			d.tone.Start(c)
-		}
+	case ok && !p.Repeat:
+		char, _ := dtmf.CharOf(p.Event.Code)
+		d.tone.Start(char)
 	default:
 		d.tone.Stop()
 	}
-	if d.event == 0 && now.Sub(d.s.out.framed) > unwritten {
+	if now.Sub(d.s.out.framed) > unwritten {
+		// Nobody writes frames: what lies between the digits, and tones, is
+		// ours to send. In a relay the packets that come meanwhile are
+		// dropped; the session hides the gap in their numbers, since it has
+		// sent something else in between.
 		_ = d.s.write(&d.silence, now) // counted by the session
 	}
 	if !d.out.Busy() {
