@@ -74,12 +74,9 @@ func viaValue(_ []byte, s string) (Header, error) {
 	if end < 0 {
 		end = len(s)
 	}
-	sentBy := s[:end]
-	if strings.ContainsAny(sentBy, " \t") {
-		sentBy = strings.NewReplacer(" ", "", "\t", "").Replace(sentBy)
-		if len(strings.Fields(strings.ReplaceAll(s[:end], ":", " "))) > 2 {
-			return h, badRequest("Malformed Via")
-		}
+	sentBy := strings.TrimRight(s[:end], " \t")
+	if i := strings.LastIndexByte(sentBy, ':'); i > 0 && strings.ContainsAny(sentBy, " \t") {
+		sentBy = strings.TrimRight(sentBy[:i], " \t") + ":" + strings.TrimLeft(sentBy[i+1:], " \t")
 	}
 	var rest string
 	var err error
