@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"reflect"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,6 +147,7 @@ func TestNetwork(t *testing.T) {
 		if c, err := n.Listen(netip.AddrPortFrom(a.Addr(), 0)); err != nil || c.LocalAddr().Port() == 0 {
 			t.Errorf("port 0: %v, error %v", c, err)
 		}
+		var mu sync.Mutex
 		var got []byte
 		var at []time.Duration
 		start := time.Now()
@@ -153,6 +155,8 @@ func TestNetwork(t *testing.T) {
 			if from != a {
 				t.Errorf("from %v", from)
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			got = append(got, pkt[0])
 			at = append(at, time.Since(start))
 		})
@@ -161,9 +165,11 @@ func TestNetwork(t *testing.T) {
 		for i := range 100 { // all due at the same time
 			_ = ca.Send([]byte{byte(i)}, b)
 		}
+		mu.Lock()
 		if len(got) != 1 {
 			t.Errorf("%d before their time", len(got)-1)
 		}
+		mu.Unlock()
 		time.Sleep(31 * ms)
 		synctest.Wait()
 		for i := range 100 {

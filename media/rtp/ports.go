@@ -40,7 +40,7 @@ type Ports struct {
 	count int
 	total int
 
-	drops atomic.Uint64 // by the kernel, at sockets that are closed
+	drops atomic.Uint64 // by the kernel
 }
 
 // NewPorts makes a pool of the ports from lo to hi, both included. It fails
@@ -144,8 +144,8 @@ func (p *Ports) InUse() int {
 // Total is how many pairs the range has.
 func (p *Ports) Total() int { return p.total }
 
-// Drops is how many datagrams the kernel has dropped, for want of room, at
-// sockets that have been closed since.
+// Drops is how many datagrams the kernel has dropped for want of room. An open
+// pair's are counted with each RTCP report.
 func (p *Ports) Drops() uint64 { return p.drops.Load() }
 
 // A Pair is two bound sockets.
@@ -155,7 +155,7 @@ type Pair struct {
 	ports   *Ports
 	port    uint16
 	closed  atomic.Bool
-	dropped atomic.Uint64 // as of Close
+	dropped atomic.Uint64 // by the kernel, as far as known
 }
 
 // LocalAddr is the address of the RTP socket.
@@ -164,22 +164,23 @@ func (p *Pair) LocalAddr() netip.AddrPort { return p.RTP.LocalAddr() }
 // Close gives the sockets and the ports back; closing again does nothing. The
 // sockets must not belong to a worker any more.
 func (p *Pair) Close() {
-	drops := p.drops()
+	p.drops()
 	if p.closed.Swap(true) {
 		return
 	}
-	p.dropped.Store(drops)
-	p.ports.drops.Add(drops)
 	// Closing a UDP socket cannot fail in a way that leaves it open.
 	_ = p.RTP.Close()
 	_ = p.RTCP.Close()
 	p.ports.put(p.port)
 }
 
-// drops is how many datagrams the kernel has dropped at the two sockets.
+// drops is how many datagrams the kernel has dropped at the two sockets. Only
+// the pair's owner calls it.
 func (p *Pair) drops() uint64 {
 	if p.closed.Load() {
 		return p.dropped.Load()
 	}
-	return uint64(p.RTP.Drops()) + uint64(p.RTCP.Drops())
+	n := uint64(p.RTP.Drops()) + uint64(p.RTCP.Drops())
+	p.ports.drops.Add(n - p.dropped.Swap(n))
+	return n
 }

@@ -171,3 +171,25 @@ func BenchmarkOpenPair(b *testing.B) {
 		pair.Close()
 	}
 }
+
+func TestKernelDropsOfAPair(t *testing.T) {
+	p, err := NewPorts(28000, 29999, PortsOptions{RecvBuffer: 4096})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := p.Open(netip.MustParseAddr("127.0.0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 200 {
+		_ = pair.RTCP.Send(make([]byte, 172), pair.LocalAddr())
+	}
+	n := pair.drops()
+	if n == 0 || p.Drops() != n {
+		t.Errorf("%d drops at the pair, %d in all", n, p.Drops())
+	}
+	pair.Close()
+	if pair.drops() != n || p.Drops() != n {
+		t.Errorf("%d drops at the closed pair, %d in all", pair.drops(), p.Drops())
+	}
+}

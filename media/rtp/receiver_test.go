@@ -56,7 +56,7 @@ func TestSequence(t *testing.T) {
 // Every order of arrival within the window gives the same counts.
 func TestSequenceAnyOrder(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 200 {
+	for range 40 {
 		var rec receiver
 		const n = 3000
 		arrivals := make([]int, 0, n)

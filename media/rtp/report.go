@@ -139,6 +139,7 @@ func (r *reporter) measure(b reportBlock, now time.Time) {
 func (s *Session) sendReport(now time.Time, bye bool) {
 	r := &s.rtcp
 	r.schedule(now)
+	s.pair.drops() // for the metric
 	if !r.to.IsValid() || (s.count.sent == 0 && s.count.received == 0) {
 		return
 	}
