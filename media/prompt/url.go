@@ -12,7 +12,7 @@ import (
 	"tandem/media"
 )
 
-var errNoClient = errors.New("URLs cannot be played here")
+var errNoClient = errors.New("playing URLs is not set up")
 
 // openURL fetches a WAV file. A short one is kept with its validator (RFC 9110
 // §8.8), so that a menu played again costs a question and no body.
@@ -60,7 +60,7 @@ func (l *Library) fetch(ctx context.Context, rate int, address string, b *body) 
 	if known != nil {
 		req.Header.Set("If-None-Match", known.version)
 	}
-	res, err := l.client.Do(req)
+	res, err := l.client.Do(req) //nolint:bodyclose // b closes it, at the end of the prompt
 	if err != nil {
 		var ue *url.Error
 		if errors.As(err, &ue) {

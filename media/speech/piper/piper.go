@@ -237,7 +237,7 @@ func (e *Engine) start(voice string) (*process, error) {
 		return nil, err
 	}
 	begin := time.Now()
-	proc, err := startProcess(program, v)
+	proc, err := startProcess(e.ctx, program, v)
 	if err != nil {
 		return nil, fmt.Errorf("start piper: %w", err)
 	}

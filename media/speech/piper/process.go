@@ -43,10 +43,10 @@ type process struct {
 
 // startProcess starts piper at low priority, in a process group of its own, so
 // that an interrupt at the terminal does not reach it, and such that it dies
-// with this process.
-func startProcess(program string, v voice) (*process, error) {
+// with this process, or when ctx ends.
+func startProcess(ctx context.Context, program string, v voice) (*process, error) {
 	dir := filepath.Dir(program)
-	cmd := exec.Command(program,
+	cmd := exec.CommandContext(ctx, program,
 		"--model", v.model,
 		"--config", v.config,
 		"--espeak_data", filepath.Join(dir, "espeak-ng-data"),

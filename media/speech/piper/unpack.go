@@ -24,8 +24,8 @@ const program = "tandem-voice"
 // Unpack runs `tandem-voice unpack` at low priority until engine and voices are
 // in the engine's folder, and warms the first voice. The program is looked for
 // beside the running executable, in ../lib/tandem from there, in $PATH and in
-// /usr/lib/tandem. It blocks;
-// ctx ends it, and what was unpacked by then is found again the next time.
+// /usr/lib/tandem. It blocks; ctx ends it, and what was unpacked by then is
+// found again the next time.
 func (e *Engine) Unpack(ctx context.Context) error {
 	path, err := findProgram()
 	if err != nil {

@@ -32,11 +32,10 @@ type voice struct {
 	rate          int // Hz
 }
 
-// EngineDir and VoiceDir are the folders under dir where the versions of the
-// engine and of a voice lie.
+// EngineDir is the folder under dir where the versions of the engine lie.
 func EngineDir(dir string) string { return filepath.Join(dir, "engine") }
 
-// VoiceDir: see [EngineDir].
+// VoiceDir is the folder under dir where the versions of a voice lie.
 func VoiceDir(dir, name string) string { return filepath.Join(dir, "voices", name) }
 
 // findEngine is the path of the piper program of the newest version.
