@@ -9,9 +9,6 @@ import (
 	"tandem/sip/transaction"
 )
 
-// errTransport says that a request could not be sent.
-var errTransport = errors.New("request not sent")
-
 // An exchange is a request of ours within the dialog and its final response.
 type exchange struct {
 	d      *Dialog
@@ -20,6 +17,7 @@ type exchange struct {
 	done   func(*sip.Response, error)
 	req    *sip.Request
 	tx     *transaction.Client
+	again  bool // a connection was lost before
 }
 
 // send sends a request, again with credentials where it is challenged. build
@@ -89,8 +87,14 @@ func (x *exchange) peer() bool {
 	return err == nil && f.Remote().Addr() == x.d.peer
 }
 
-// End implements [transaction.ClientHandler].
+// End implements [transaction.ClientHandler]. A connection that was lost is no
+// reason to lose the request: it goes out once more by another.
 func (x *exchange) End(err error) {
+	if errors.Is(err, transaction.ErrTransport) && !x.again && x.d.state != over {
+		x.again = true
+		x.start()
+		return
+	}
 	if done := x.done; done != nil {
 		x.done = nil
 		done(nil, err)

@@ -210,3 +210,21 @@ func (u *UA) retryAfter() (sip.Header, bool) {
 	}
 	return sip.NewHeader("Retry-After", strconv.FormatInt(n, 10)), true
 }
+
+// Census says how many dialogs, and server and client transactions there are,
+// those that only wait for their timers too; for tests and metrics.
+func (u *UA) Census() (dialogs, servers, clients int) {
+	type count struct{ d, s, c int }
+	for _, s := range u.shards {
+		done := make(chan count, 1)
+		if !s.loop.Post(func() {
+			sv, cl := s.tx.Len()
+			done <- count{s.set.Len(), sv, cl}
+		}) {
+			continue
+		}
+		n := <-done
+		dialogs, servers, clients = dialogs+n.d, servers+n.s, clients+n.c
+	}
+	return dialogs, servers, clients
+}
