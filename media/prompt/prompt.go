@@ -169,7 +169,7 @@ func (l *Library) open(ctx context.Context, rate int, spec string) (media.Source
 	case "tone":
 		src, err = l.openTone(rest)
 	default:
-		err = errors.New("unknown scheme; have file:, http:, https: and tone:")
+		err = errors.New("unknown scheme; have file, http, https and tone")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open prompt %q: %w", spec, err)
