@@ -94,6 +94,10 @@ func newNode(cfg *config.Config, flows map[string][]flow.Step, log *slog.Logger)
 			n.shutdown()
 		}
 	}()
+	// Programs that are started in other folders are given paths of it.
+	if cfg.StateDir, err = filepath.Abs(cfg.StateDir); err != nil {
+		return n, err
+	}
 	for name := range flows {
 		n.flowIDs[event.NamedID(name)] = name
 	}

