@@ -34,14 +34,14 @@ func assets() []asset {
 		{
 			Description: piper.Description{
 				Name: "jenny", Language: "en-GB", Gender: "female",
-				License: "Jenny (Dioco) dataset: commercial use permitted, the voice is to be called Jenny",
+				License: "recordings: Jenny (Dioco), commercial use permitted, the voice is to be called Jenny",
 			},
 			archive: jenny.Asset.FS,
 		},
 		{
 			Description: piper.Description{
 				Name: "alan", Language: "en-GB", Gender: "male",
-				License: "see https://github.com/MycroftAI/mimic3-voices/blob/master/voices/en_UK/apope_low",
+				License: "recordings: copyright Mycroft AI, all rights reserved (MycroftAI/mimic3-voices, en_UK/apope_low)",
 			},
 			archive: alan.Asset.FS,
 		},
