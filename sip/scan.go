@@ -2,6 +2,7 @@ package sip
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strconv"
 )
 
@@ -175,14 +176,32 @@ func nextField(data []byte) (f field, rest []byte, done bool, err error) {
 		}
 	}
 	f = field{kind: kindOf(name), name: name, value: trimLWS(line[colon+1:])}
-	for i, c := range f.value {
+	if hasControl(f.value) {
 		// A NUL and its like may stand in a quoted string behind a backslash
 		// (RFC 3261 §25.1), and nowhere else.
-		if c < ' ' && !isLWS(c) && (i == 0 || f.value[i-1] != '\\') {
-			return f, nil, false, badRequest("Control Character in Header")
+		for i, c := range f.value {
+			if c < ' ' && !isLWS(c) && (i == 0 || f.value[i-1] != '\\') {
+				return f, nil, false, badRequest("Control Character in Header")
+			}
 		}
 	}
 	return f, rest, false, nil
+}
+
+// hasControl says whether there is an octet below space in b, eight at a time.
+func hasControl(b []byte) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; len(b) >= 8; b = b[8:] {
+		if x := binary.LittleEndian.Uint64(b); (x-ones*' ')&^x&tops != 0 {
+			return true
+		}
+	}
+	for _, c := range b {
+		if c < ' ' {
+			return true
+		}
+	}
+	return false
 }
 
 // outline is what one walk over a message's head tells.

@@ -47,10 +47,13 @@ func parseURI(s string, u *Uri) error {
 	rest, u.HierarhicalSlashes = strings.CutPrefix(rest, "//")
 
 	// The user part may hold ; ? : and / unescaped, so the @ is looked for
-	// first; no @ may stand behind it but escaped.
+	// first.
 	if i := strings.IndexByte(rest, '@'); i >= 0 {
 		u.User, u.Password, _ = strings.Cut(rest[:i], ":")
 		rest = rest[i+1:]
+		if u.User == "" && strings.Contains(rest, "@") {
+			return errURI // without the first @ it would read otherwise
+		}
 	}
 	var err error
 	if u.Host, u.Port, rest, err = hostPort(rest); err != nil {
@@ -130,10 +133,10 @@ func parseParams(s string, sep byte) Params {
 		} else {
 			p, s = s, ""
 		}
-		if p == "" {
+		k, v, _ := strings.Cut(p, "=")
+		if k == "" {
 			continue
 		}
-		k, v, _ := strings.Cut(p, "=")
 		ps = append(ps, sipgo.HeaderKV{K: knownParam(k), V: v})
 	}
 	return ps

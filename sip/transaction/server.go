@@ -127,6 +127,11 @@ func (tx *Server) final() {
 	l, t := tx.layer, &tx.layer.timers
 	tx.repeat.Stop()
 	tx.repeat, tx.req, tx.onCancel = nil, nil, nil
+	if tx.status >= 300 {
+		// Who was refused here may try another of our addresses with the same
+		// request (RFC 3263 §4.3): that is no merge.
+		tx.unmerge()
+	}
 	reliable := tx.flow.Reliable()
 	switch {
 	case tx.invite && tx.status < 300:
@@ -244,13 +249,17 @@ func (tx *Server) terminate(err error) {
 	if l.servers[tx.key] == tx {
 		delete(l.servers, tx.key)
 	}
-	if l.merged[tx.merge] == tx {
-		delete(l.merged, tx.merge)
-	}
+	tx.unmerge()
 	tx.req, tx.last, tx.onCancel = nil, nil, nil
 	if end := tx.onEnd; end != nil {
 		tx.onEnd = nil
 		end(err)
+	}
+}
+
+func (tx *Server) unmerge() {
+	if tx.layer.merged[tx.merge] == tx {
+		delete(tx.layer.merged, tx.merge)
 	}
 }
 

@@ -164,6 +164,29 @@ func TestOverload(t *testing.T) {
 	}
 }
 
+// TestKernelDrops: what the kernel had no room for is counted.
+func TestKernelDrops(t *testing.T) {
+	gate := make(chan struct{})
+	tr, got := layerOn(t, transport.Config{
+		Listen: []transport.Endpoint{{Network: "udp", Addr: netip.MustParseAddrPort("127.0.0.1:0")}},
+		Tap:    func(transport.Tapped) { <-gate }, // holds the reader up
+	})
+	peer, err := net.Dial("udp", tr.Endpoints()[0].Addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	big := []byte(options("UDP 127.0.0.1", "x", "", strings.Repeat("x", 60000)))
+	for range 400 { // 24 MB
+		peer.Write(big)
+	}
+	close(gate)
+	for tr.Stats().KernelDrops == 0 { // told with the next datagram that fits
+		peer.Write([]byte(options("UDP 127.0.0.1", "y", "", "")))
+		<-got
+	}
+}
+
 func BenchmarkDatagram(b *testing.B) {
 	g := loop.NewGroup(1)
 	done := make(chan struct{}, 1)

@@ -108,7 +108,6 @@ func (r *rig) packet(addr netip.AddrPort) *dgram {
 			d.got <- string(buf[:n])
 		}
 	}()
-	r.t.Cleanup(func() {})
 	return d
 }
 

@@ -42,6 +42,7 @@ func (l *Layer) openSocket(e Endpoint) (*socket, error) {
 		return s, nil
 	}
 	s.udp.SetReadBuffer(receiveBuffer)
+	s.udp.SetWriteBuffer(receiveBuffer) // a write must not wait
 	raw, err := s.udp.SyscallConn()
 	if err == nil {
 		err = raw.Control(func(fd uintptr) {
