@@ -156,7 +156,7 @@ func (k *Cursor) push(s Stack) {
 		steps[i] = step
 	}
 	s.Steps = steps
-	if s.Make == nil {
+	if s.Make == nil && len(k.stacks) > 0 {
 		s.Make = k.stacks[len(k.stacks)-1].Make
 	}
 	k.stacks = append(k.stacks, &frame{Stack: s, at: -1})

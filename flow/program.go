@@ -35,6 +35,13 @@ type Outcome struct {
 	Result Result
 }
 
+// drop leaves what the outcome asks for undone.
+func (o Outcome) drop() {
+	if o.Push != nil && o.Push.Left != nil {
+		o.Push.Left()
+	}
+}
+
 // A Result is what an action reports to an application, such as the digits that
 // were gathered. The dialects define their own.
 type Result any

@@ -80,36 +80,48 @@ func (c *Call) StartRecording(o RecordOptions) error {
 		TMCreate: event.Time(c.Now()),
 	}}
 	c.rcd = r
+	rate := c.Rate()
+	var untap func()
+	var off []func()
+	end := func(res record.Result) {
+		for _, cancel := range off {
+			cancel()
+		}
+		untap()
+		c.recorded(res)
+	}
+	var over *record.Result // it has ended before it could begin
+	off = append(off, c.On(func(m Msg) bool {
+		done, ok := m.(recordingDone)
+		return ok && done.id == id
+	}, func(m Msg) {
+		res := m.(recordingDone).result
+		if r.stop == nil {
+			over = &res
+			return
+		}
+		end(res)
+	}))
 	w, err := Await(c, func(context.Context) (Recorder, error) {
 		return desk.Start(id+".wav", record.Options{
-			Rate: c.Rate(), Channels: 2, MaxDuration: o.Duration, EndOfSilence: o.EndOfSilence,
+			Rate: rate, Channels: 2, MaxDuration: o.Duration, EndOfSilence: o.EndOfSilence,
 			Done: func(res record.Result) { c.Post(recordingDone{id, res}) },
 		})
 	}, func(w Recorder) { w.Stop() })
 	if err != nil {
 		c.rcd = nil
+		off[0]()
 		return err
 	}
 	tap := w.Tap
 	if c.rec.Direction == DirOutgoing { // the calling side is what this leg hears
 		tap = func(in, out *media.Frame) { w.Tap(out, in) }
 	}
-	untap := me.Tap(tap)
-	var off []func()
+	untap = me.Tap(tap)
 	r.stop = func() {
 		untap()
 		w.Stop()
 	}
-	off = append(off, c.On(func(m Msg) bool {
-		done, ok := m.(recordingDone)
-		return ok && done.id == id
-	}, func(m Msg) {
-		for _, cancel := range off {
-			cancel()
-		}
-		untap()
-		c.recorded(m.(recordingDone).result)
-	}))
 	if key := o.EndOfKey; key != "" && key != "none" {
 		off = append(off, c.On(IsDigit, func(m Msg) {
 			if d := m.(dtmf.Digit); key == "any" || key == string(rune(d.Char)) {
@@ -123,6 +135,9 @@ func (c *Call) StartRecording(o RecordOptions) error {
 	c.rec.RecordingID = id
 	c.rec.RecordingIDs = append(slices.Clip(c.rec.RecordingIDs), id)
 	c.publish(event.TypeCallUpdated)
+	if over != nil {
+		end(*over)
+	}
 	return nil
 }
 

@@ -75,11 +75,13 @@ func (c *Call) program() error {
 		defer cl.Close()
 	}
 	var done Outcome
+	defer func() { done.drop() }() // what no program has come to hear
 	for {
 		if err := c.poll(); err != nil {
 			return err
 		}
 		a, err := prog.Next(done)
+		done = Outcome{}
 		if err != nil || a == nil {
 			return err
 		}
@@ -104,6 +106,7 @@ func (c *Call) program() error {
 			case err != nil:
 				c.log.Warn("result", "action", c.rec.Action.Type, "err", err)
 			case p != nil:
+				done.drop()
 				prog, done = p, Outcome{}
 			}
 		}

@@ -62,7 +62,7 @@ func TestFetch(t *testing.T) {
 		"an object":       gives(200, `{"actions":[]}`),
 		"an unknown type": gives(200, `[{"type":"dance"}]`),
 		"too long":        gives(200, "["+strings.Repeat(" ", 1<<20)+"]"),
-		"no connection": {does: func(int, *http.Request) (int, string, error) { return 0, "", errors.New("refused") }},
+		"no connection":   {does: func(int, *http.Request) (int, string, error) { return 0, "", errors.New("refused") }},
 		"no answer": {does: func(_ int, r *http.Request) (int, string, error) {
 			<-r.Context().Done()
 			return 0, "", r.Context().Err()

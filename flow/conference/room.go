@@ -79,8 +79,9 @@ type Room struct {
 type Seat struct {
 	room   *Room
 	call   *flow.Call
-	kicked atomic.Bool
-	gone   func() // lets the call end; nil while it has not entered
+	kicked atomic.Bool // it is to leave
+	paired atomic.Bool // in a room of type connect: the other is there
+	gone   func()      // lets the call end; nil while it has not entered
 
 	rec event.Conferencecall // the room's goroutine's own
 }
@@ -129,17 +130,25 @@ func (r *Room) Done() <-chan struct{} { return r.done }
 // End sends everybody out and closes the room.
 func (r *Room) End() { r.todo.put(r.end) }
 
-// do runs fn on the room's goroutine and waits for it.
-func (r *Room) do(ctx context.Context, fn func() error) error {
-	reply := make(chan error, 1)
-	if !r.todo.put(func() { reply <- fn() }) {
-		return ErrEnded
+// ask runs fn on the room's goroutine and waits for what it says.
+func ask[T any](ctx context.Context, r *Room, fn func() (T, error)) (T, error) {
+	type answer struct {
+		v   T
+		err error
+	}
+	reply := make(chan answer, 1)
+	var none T
+	if !r.todo.put(func() {
+		v, err := fn()
+		reply <- answer{v, err}
+	}) {
+		return none, ErrEnded
 	}
 	select {
-	case err := <-reply:
-		return err
+	case a := <-reply:
+		return a.v, a.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return none, ctx.Err()
 	}
 }
 
@@ -148,7 +157,11 @@ func (r *Room) do(ctx context.Context, fn func() error) error {
 func (r *Room) Enter(c *flow.Call) (*Seat, error) {
 	s := &Seat{room: r, call: c}
 	seat, err := flow.Await(c, func(ctx context.Context) (*Seat, error) {
-		return s, r.enter(ctx, s)
+		seat, err := ask(ctx, r, func() (*Seat, error) { return s, r.enter(s) })
+		if errors.Is(err, context.Canceled) {
+			s.Leave() // it may have been given the seat all the same
+		}
+		return seat, err
 	}, (*Seat).Leave)
 	if err != nil {
 		return nil, err
@@ -165,24 +178,18 @@ func (r *Room) Enter(c *flow.Call) (*Seat, error) {
 }
 
 // enter makes s a member.
-func (r *Room) enter(ctx context.Context, s *Seat) error {
-	err := r.do(ctx, func() error {
-		if r.ending() {
-			return ErrEnded
-		}
-		s.rec = event.Conferencecall{
-			ID: r.rooms.calls.NewID(), CustomerID: r.rec.CustomerID, ConferenceID: r.spec.ID,
-			ReferenceType: "call", ReferenceID: s.call.ID(),
-			TMCreate: event.Time(r.now()),
-		}
-		r.members = append(r.members, s)
-		r.setSeat(s, event.ConferencecallJoining)
-		return nil
-	})
-	if errors.Is(err, context.Canceled) {
-		s.Leave() // it may have been given the seat all the same
+func (r *Room) enter(s *Seat) error {
+	if r.ending() {
+		return ErrEnded
 	}
-	return err
+	s.rec = event.Conferencecall{
+		ID: r.rooms.calls.NewID(), CustomerID: r.rec.CustomerID, ConferenceID: r.spec.ID,
+		ReferenceType: "call", ReferenceID: s.call.ID(),
+		TMCreate: event.Time(r.now()),
+	}
+	r.members = append(r.members, s)
+	r.setSeat(s, event.ConferencecallJoining)
+	return nil
 }
 
 // ending says that nobody may come any more.
@@ -190,10 +197,10 @@ func (r *Room) ending() bool {
 	return r.rec.Status == event.ConferenceTerminating || r.rec.Status == event.ConferenceTerminated
 }
 
-// joined takes note that a call hears the room.
-func (r *Room) joined(s *Seat) error {
+// joined takes note that a call hears the room, and gives it the bridge.
+func (r *Room) joined(s *Seat) (flow.Bridge, error) {
 	if r.ending() || s.rec.Status != event.ConferencecallJoining {
-		return ErrEnded
+		return nil, ErrEnded
 	}
 	r.startBridge()
 	r.rec.ConferencecallIDs = append(slices.Clip(r.rec.ConferencecallIDs), s.rec.ID)
@@ -201,10 +208,11 @@ func (r *Room) joined(s *Seat) error {
 	r.publish(event.TypeConferenceUpdated)
 	if r.spec.Type == TypeConnect && len(r.rec.ConferencecallIDs) == 2 {
 		for _, m := range r.members {
-			m.call.Post(connected{m})
+			m.paired.Store(true)
+			m.call.Post(changed{m})
 		}
 	}
-	return nil
+	return r.bridge, nil
 }
 
 func (r *Room) startBridge() {
@@ -251,7 +259,7 @@ func (r *Room) kick(s *Seat) {
 	}
 	r.setSeat(s, event.ConferencecallLeaving)
 	s.kicked.Store(true)
-	s.call.Post(kicked{s})
+	s.call.Post(changed{s})
 }
 
 // end sends everybody out; the room is closed when the last has left.
@@ -321,17 +329,20 @@ func (r *Room) Record(ctx context.Context, duration time.Duration) (id string, e
 		ID: id, CustomerID: r.spec.Customer, ReferenceType: "confbridge", ReferenceID: r.spec.ID,
 		Status: event.RecordingInitiating, Format: "wav", Node: r.rooms.calls.Node(),
 	}}
-	err = r.do(ctx, func() error {
+	_, err = ask(ctx, r, func() (*recording, error) {
 		switch {
 		case r.rec.Status != event.ConferenceProgressing:
-			return errors.New("the conference is not in progress")
+			return nil, errors.New("the conference is not in progress")
 		case r.rcd != nil:
-			return errors.New("the conference is being recorded already")
+			return nil, errors.New("the conference is being recorded already")
 		}
 		r.rcd = rcd
 		rcd.rec.TMCreate = event.Time(r.now())
-		return nil
+		return rcd, nil
 	})
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		r.todo.put(func() { r.notRecorded(rcd) })
+	}
 	if err != nil {
 		return "", err
 	}
@@ -340,7 +351,7 @@ func (r *Room) Record(ctx context.Context, duration time.Duration) (id string, e
 		Done: func(res record.Result) { r.todo.put(func() { r.recorded(rcd, res) }) },
 	})
 	if err != nil {
-		r.todo.put(func() { r.rcd = nil; r.ifEndingClose() })
+		r.todo.put(func() { r.notRecorded(rcd) })
 		return "", err
 	}
 	// The file is there: from here on it is the room's, whatever ctx says.
@@ -349,6 +360,14 @@ func (r *Room) Record(ctx context.Context, duration time.Duration) (id string, e
 		return "", ErrEnded
 	}
 	return id, nil
+}
+
+// notRecorded takes note that a recording did not come about.
+func (r *Room) notRecorded(rcd *recording) {
+	if r.rcd == rcd {
+		r.rcd = nil
+		r.ifEndingClose()
+	}
 }
 
 func (r *Room) recordingStarted(rcd *recording, w flow.Recorder) {

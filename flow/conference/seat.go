@@ -8,11 +8,8 @@ import (
 	"tandem/sip"
 )
 
-// kicked tells a call that it is to leave.
-type kicked struct{ seat *Seat }
-
-// connected tells a call in a room of type connect that the other is there.
-type connected struct{ seat *Seat }
+// changed wakes a call whose seat says something new.
+type changed struct{ seat *Seat }
 
 // Room is the room of the seat.
 func (s *Seat) Room() *Room { return s.room }
@@ -49,13 +46,7 @@ func (s *Seat) stay(c *flow.Call) (flow.Outcome, error) {
 		return flow.Outcome{}, err
 	}
 	b, err := flow.Await(c, func(ctx context.Context) (flow.Bridge, error) {
-		var b flow.Bridge
-		err := s.room.do(ctx, func() error {
-			err := s.room.joined(s)
-			b = s.room.bridge
-			return err
-		})
-		return b, err
+		return ask(ctx, s.room, func() (flow.Bridge, error) { return s.room.joined(s) })
 	}, nil)
 	if err == ErrEnded {
 		return flow.Outcome{}, nil
@@ -68,27 +59,28 @@ func (s *Seat) stay(c *flow.Call) (flow.Outcome, error) {
 	}
 	defer c.Part()
 	c.MediaMoved()
-	for !s.kicked.Load() {
-		// Digits pressed in a conference are meant for nobody.
-		m, err := c.Wait(flow.Forever, func(m flow.Msg) bool {
+	for {
+		// What the room says is in the seat; its message only wakes us, and
+		// may have come while we waited for something else.
+		if s.kicked.Load() {
+			return flow.Outcome{}, nil
+		}
+		if s.paired.Load() {
+			if err := c.Accept(sip.AnswerOptions{}); err != nil {
+				return flow.Outcome{}, err
+			}
+		}
+		_, err := c.Wait(flow.Forever, func(m flow.Msg) bool {
 			switch m := m.(type) {
-			case kicked:
-				return m.seat == s
-			case connected:
+			case changed:
 				return m.seat == s
 			case dtmf.Digit:
-				return true
+				return true // pressed in a conference it is meant for nobody
 			}
 			return false
 		})
 		if err != nil {
 			return flow.Outcome{}, err
 		}
-		if _, ok := m.(connected); ok {
-			if err := c.Accept(sip.AnswerOptions{}); err != nil {
-				return flow.Outcome{}, err
-			}
-		}
 	}
-	return flow.Outcome{}, nil
 }

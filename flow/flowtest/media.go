@@ -353,7 +353,9 @@ func (r *Recordings) Start(name string, o record.Options) (flow.Recorder, error)
 	r.Log.Add("recordings", fmt.Sprintf("start channels=%d silence=%v", o.Channels, o.EndOfSilence))
 	rec := &Recorder{recordings: r, options: o, began: r.Clock.Now()}
 	if o.MaxDuration > 0 {
+		rec.mu.Lock()
 		rec.timer = r.Clock.AfterFunc(o.MaxDuration, func() { rec.end(record.Duration) })
+		rec.mu.Unlock()
 	}
 	return rec, nil
 }
@@ -363,8 +365,10 @@ type Recorder struct {
 	recordings *Recordings
 	options    record.Options
 	began      time.Time
-	timer      media.Timer
 	once       sync.Once
+
+	mu    sync.Mutex
+	timer media.Timer
 }
 
 // Tap, TapMix and Stop implement flow.Recorder.
@@ -374,9 +378,11 @@ func (r *Recorder) Stop()                    { r.end(record.Stopped) }
 
 func (r *Recorder) end(why record.Reason) {
 	r.once.Do(func() {
+		r.mu.Lock()
 		if r.timer != nil {
 			r.timer.Stop()
 		}
+		r.mu.Unlock()
 		d := r.recordings.Clock.Now().Sub(r.began)
 		r.recordings.Log.Add("recordings", fmt.Sprintf("end %s after %v", why, d))
 		if r.options.Done != nil {
