@@ -3,7 +3,6 @@ package cdr
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,9 +30,9 @@ func TestMain(m *testing.M) {
 
 func id(n int) string { return fmt.Sprintf("00000000-0000-8000-8000-%012d", n) }
 
-func open(dir string) (*event.Bus, *sqlite.Store, *Recorder, error) {
+func open(dir string, queue int) (*event.Bus, *sqlite.Store, *Recorder, error) {
 	log := slog.New(slog.DiscardHandler)
-	bus, err := event.Open(filepath.Join(dir, "journal"), event.Options{Readers: []string{Reader}, Log: log, SyncEvery: time.Millisecond})
+	bus, err := event.Open(filepath.Join(dir, "journal"), event.Options{Readers: []string{Reader}, Log: log, SyncEvery: time.Millisecond, Queue: queue})
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -47,7 +46,7 @@ func open(dir string) (*event.Bus, *sqlite.Store, *Recorder, error) {
 
 // child has calls up until it is killed.
 func child(dir string) {
-	bus, _, r, err := open(dir)
+	bus, _, r, err := open(dir, 0)
 	if err == nil {
 		_, err = r.Recover(context.Background())
 	}
@@ -99,7 +98,7 @@ func TestKill(t *testing.T) {
 	cmd.Wait()
 
 	ctx := context.Background()
-	bus, st, r, err := open(dir)
+	bus, st, r, err := open(dir, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +159,7 @@ func (s *refusing) Apply(ctx context.Context, events []event.Event) error {
 
 // TestRefused: records wait while the store refuses, and none is lost.
 func TestRefused(t *testing.T) {
-	bus, st, r, err := open(t.TempDir())
+	bus, st, r, err := open(t.TempDir(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,16 +209,15 @@ func TestBeat(t *testing.T) {
 
 // BenchmarkRecord is the whole way of an event: bus, journal, store.
 func BenchmarkRecord(b *testing.B) {
-	bus, st, r, err := open(b.TempDir())
+	bus, st, r, err := open(b.TempDir(), 1<<30)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer st.Close()
 	done := make(chan error, 1)
 	go func() { done <- r.Run(context.Background()) }()
-	raw, _ := json.Marshal(event.Call{ID: id(1), Status: "progressing"})
 	for n := 0; b.Loop(); n++ {
-		bus.Publish(event.Event{Type: event.TypeCallUpdated, Call: id(n % 1000), Data: json.RawMessage(raw)})
+		bus.Publish(event.Event{Type: event.TypeCallUpdated, Call: id(n % 1000), Data: &event.Call{ID: id(n % 1000), Status: "progressing", Media: &event.Media{Codec: "pcma"}}})
 	}
 	bus.Close()
 	<-done

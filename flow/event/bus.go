@@ -284,6 +284,15 @@ func (b *Bus) encode(e *Event) json.RawMessage {
 	if raw, ok := e.Data.(json.RawMessage); ok && json.Valid(raw) {
 		return raw
 	}
+	// Calls are most of what is published; they need no reflection.
+	switch c := e.Data.(type) {
+	case *Call:
+		if c != nil {
+			return c.AppendJSON(make([]byte, 0, 1024))
+		}
+	case Call:
+		return c.AppendJSON(make([]byte, 0, 1024))
+	}
 	raw, err := json.Marshal(e.Data)
 	if err != nil {
 		b.o.Log.Error("event cannot be encoded", "type", e.Type, "call", e.Call, "err", err)

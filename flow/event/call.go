@@ -1,9 +1,6 @@
 package event
 
-import (
-	"encoding/json"
-	"math"
-)
+import "encoding/json"
 
 // NilID is the id of nothing.
 const NilID = "00000000-0000-0000-0000-000000000000"
@@ -42,11 +39,7 @@ type Action struct {
 }
 
 // MarshalJSON writes empty ids as [NilID].
-func (a Action) MarshalJSON() ([]byte, error) {
-	type plain Action
-	a.ID, a.NextID = orNil(a.ID), orNil(a.NextID)
-	return json.Marshal(plain(a))
-}
+func (a Action) MarshalJSON() ([]byte, error) { return a.AppendJSON(nil), nil }
 
 // Media is what became of a leg's audio.
 type Media struct {
@@ -79,17 +72,8 @@ type Media struct {
 	MOS float64 `json:"mos"`
 }
 
-// MarshalJSON writes what is no number (a mean of nothing) as 0: JSON has no
-// word for it, and one bad figure must not cost the record.
-func (m Media) MarshalJSON() ([]byte, error) {
-	type plain Media
-	for _, f := range [...]*float64{&m.Jitter, &m.RTT, &m.RemoteLoss, &m.RemoteJitter, &m.MOS} {
-		if math.IsNaN(*f) || math.IsInf(*f, 0) {
-			*f = 0
-		}
-	}
-	return json.Marshal(plain(m))
-}
+// MarshalJSON writes what is no number as 0.
+func (m Media) MarshalJSON() ([]byte, error) { return m.AppendJSON(nil), nil }
 
 // A Call is a leg with its program, and its record when it is over.
 type Call struct {
@@ -146,13 +130,7 @@ type Call struct {
 }
 
 // MarshalJSON writes empty ids as [NilID] and empty lists as [].
-func (c Call) MarshalJSON() ([]byte, error) {
-	type plain Call
-	c.ID, c.FlowID, c.MasterCallID = orNil(c.ID), orNil(c.FlowID), orNil(c.MasterCallID)
-	c.RecordingID, c.CustomerID = orNil(c.RecordingID), orNil(c.CustomerID)
-	c.ChainedCallIDs, c.RecordingIDs = orEmpty(c.ChainedCallIDs), orEmpty(c.RecordingIDs)
-	return json.Marshal(plain(c))
-}
+func (c Call) MarshalJSON() ([]byte, error) { return c.AppendJSON(nil), nil }
 
 func orNil(id string) string {
 	if id == "" {

@@ -125,9 +125,6 @@ func (j *journal) recover() error {
 			continue
 		}
 		j.seqs = head.Seqs
-		if j.seqs == nil {
-			j.seqs = map[string]uint64{}
-		}
 		at, count := n, uint64(0)
 		for at < len(data) {
 			p, n, err := parseRecord(data[at:])
@@ -135,7 +132,10 @@ func (j *journal) recover() error {
 				j.log.Warn("event journal ends in a torn record, which is cut off", "file", j.path(last.base), "bytes", len(data)-at)
 				break
 			}
-			j.seqs[p.Customer] = p.Seq
+			if p.Seqs != nil {
+				break
+			}
+			j.seqs[p.Event.Customer] = p.Event.Seq
 			at, count = at+n, count+1
 		}
 		f, err := os.OpenFile(j.path(last.base), os.O_RDWR, 0)
@@ -166,7 +166,7 @@ func (j *journal) begin(base uint64) error {
 	if len(seqs) == 0 {
 		seqs = map[string]uint64{"": 0}
 	}
-	head := frame(payload{Version: recordVersion, Seqs: seqs})
+	head := encodeHead(seqs)
 	if _, err := f.Write(head); err != nil {
 		return errors.Join(err, f.Close(), os.Remove(j.path(base)))
 	}

@@ -155,7 +155,7 @@ func (r *Reader) read(synced uint64, limit int) ([]Record, error) {
 			continue
 		}
 		if r.at >= r.next {
-			recs = append(recs, Record{r.at, p.event()})
+			recs = append(recs, Record{r.at, p.Event})
 			r.next = r.at + 1
 		}
 		r.at++

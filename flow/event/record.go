@@ -5,16 +5,25 @@ import (
 	"encoding/json"
 	"errors"
 	"hash/crc32"
+	"maps"
+	"slices"
 	"time"
 )
 
-// A journal record is length, checksum and a JSON object:
+// A journal record is length, checksum and payload:
 //
 //	0        4          8
 //	| length | CRC-32C  | payload, length bytes |
 //
 // A process that is killed leaves at most one torn record, at the end of the
-// last file; the checksum tells it from a whole one.
+// last file; the checksum tells it from a whole one. The payload is a version,
+// a kind, and
+//
+//	head:  n, then n times: customer, number
+//	event: number, call's number, time, type, customer, call, data
+//
+// with numbers as varints, the time in nanoseconds since 1970, texts behind
+// their length and the data, JSON, up to the end.
 const recordHeader = 8
 
 // maxRecord is the longest payload in bytes; a longer length is damage.
@@ -23,49 +32,66 @@ const maxRecord = 16 << 20
 // recordVersion is the version of the payload.
 const recordVersion = 1
 
+// Kinds of records. The first of a file is its head: the numbers at which the
+// customers' streams stand, so that they survive the removal of the files
+// before.
+const (
+	headRecord  = 0
+	eventRecord = 1
+)
+
 // errTorn says that there is no whole record at a place.
 var errTorn = errors.New("torn record")
 
-// payload is a record's JSON. One of Event's fields or Seqs is set: the first
-// record of a file holds the numbers at which the customers' streams stand, so
-// that they survive the removal of the files before.
+// payload is what a record holds: a head where Seqs is not nil, else an event.
 type payload struct {
-	Version  int               `json:"v"`
-	Seqs     map[string]uint64 `json:"seqs,omitempty"`
-	Type     string            `json:"type,omitempty"`
-	Customer string            `json:"customer,omitempty"`
-	Call     string            `json:"call,omitempty"`
-	Seq      uint64            `json:"seq,omitempty"`
-	CallSeq  uint64            `json:"call_seq,omitempty"`
-	Time     int64             `json:"time,omitempty"` // nanoseconds since 1970
-	Data     json.RawMessage   `json:"data,omitempty"`
+	Seqs  map[string]uint64
+	Event Event
 }
 
 // encodeRecord frames an event whose Data is a json.RawMessage.
 func encodeRecord(e *Event) []byte {
 	raw, _ := e.Data.(json.RawMessage)
-	return frame(payload{
-		Version: recordVersion, Type: e.Type, Customer: e.Customer, Call: e.Call,
-		Seq: e.Seq, CallSeq: e.CallSeq, Time: e.Time.UnixNano(), Data: raw,
-	})
-}
-
-func frame(p payload) []byte {
-	body, err := json.Marshal(p)
-	if err != nil || len(body) > maxRecord {
-		// The data is valid JSON by now, so only its size can be at fault.
-		p.Data = json.RawMessage("null")
-		body, _ = json.Marshal(p)
+	if len(raw) > maxRecord/2 {
+		raw = json.RawMessage("null") // nobody publishes that much
 	}
-	rec := make([]byte, recordHeader, recordHeader+len(body))
-	binary.BigEndian.PutUint32(rec, uint32(len(body)))
-	binary.BigEndian.PutUint32(rec[4:], crc32.Checksum(body, castagnoli()))
-	return append(rec, body...)
+	b := make([]byte, recordHeader, recordHeader+len(raw)+len(e.Type)+len(e.Customer)+len(e.Call)+40)
+	b = append(b, recordVersion, eventRecord)
+	b = binary.AppendUvarint(b, e.Seq)
+	b = binary.AppendUvarint(b, e.CallSeq)
+	b = binary.AppendVarint(b, e.Time.UnixNano())
+	b = appendText(b, e.Type)
+	b = appendText(b, e.Customer)
+	b = appendText(b, e.Call)
+	return seal(append(b, raw...))
 }
 
-func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+// encodeHead frames the numbers of the streams.
+func encodeHead(seqs map[string]uint64) []byte {
+	b := append(make([]byte, recordHeader), recordVersion, headRecord)
+	b = binary.AppendUvarint(b, uint64(len(seqs)))
+	for _, customer := range slices.Sorted(maps.Keys(seqs)) {
+		b = appendText(b, customer)
+		b = binary.AppendUvarint(b, seqs[customer])
+	}
+	return seal(b)
+}
 
-// parseRecord reads the record at the start of b and says how long it is.
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// seal fills in the header.
+func seal(b []byte) []byte {
+	binary.BigEndian.PutUint32(b, uint32(len(b)-recordHeader))
+	binary.BigEndian.PutUint32(b[4:], crc32.Checksum(b[recordHeader:], castagnoli()))
+	return b
+}
+
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) } // made once, by crc32
+
+// parseRecord reads the record at the start of b and says how long it is. The
+// event's data is a part of b.
 func parseRecord(b []byte) (payload, int, error) {
 	var p payload
 	if len(b) < recordHeader {
@@ -79,15 +105,80 @@ func parseRecord(b []byte) (payload, int, error) {
 	if crc32.Checksum(body, castagnoli()) != binary.BigEndian.Uint32(b[4:]) {
 		return p, 0, errTorn
 	}
-	if err := json.Unmarshal(body, &p); err != nil {
+	f := fields{b: body}
+	version, kind := f.byte(), f.byte()
+	switch {
+	case version != recordVersion:
+		return p, 0, errTorn
+	case kind == headRecord:
+		p.Seqs = map[string]uint64{}
+		for range f.uint() {
+			if f.bad {
+				break
+			}
+			customer := f.text()
+			p.Seqs[customer] = f.uint()
+		}
+	case kind == eventRecord:
+		e := &p.Event
+		e.Seq, e.CallSeq = f.uint(), f.uint()
+		e.Time = time.Unix(0, f.int()).UTC()
+		e.Type, e.Customer, e.Call = f.text(), f.text(), f.text()
+		e.Data = json.RawMessage(f.b)
+	default:
+		return p, 0, errTorn
+	}
+	if f.bad {
 		return p, 0, errTorn
 	}
 	return p, recordHeader + int(n), nil
 }
 
-func (p *payload) event() Event {
-	return Event{
-		Type: p.Type, Customer: p.Customer, Call: p.Call, Seq: p.Seq, CallSeq: p.CallSeq,
-		Time: time.Unix(0, p.Time).UTC(), Data: p.Data,
+// fields reads a payload; bad says that it ended too early.
+type fields struct {
+	b   []byte
+	bad bool
+}
+
+func (f *fields) take(n int) []byte {
+	if n < 0 || n > len(f.b) {
+		f.bad, f.b = true, nil
+		return nil
 	}
+	t := f.b[:n]
+	f.b = f.b[n:]
+	return t
+}
+
+func (f *fields) byte() byte {
+	if t := f.take(1); t != nil {
+		return t[0]
+	}
+	return 0xff
+}
+
+func (f *fields) uint() uint64 {
+	v, n := binary.Uvarint(f.b)
+	if n <= 0 {
+		n = -1
+	}
+	f.take(n)
+	return v
+}
+
+func (f *fields) int() int64 {
+	v, n := binary.Varint(f.b)
+	if n <= 0 {
+		n = -1
+	}
+	f.take(n)
+	return v
+}
+
+func (f *fields) text() string {
+	n := f.uint()
+	if n > uint64(len(f.b)) {
+		n = uint64(len(f.b)) + 1
+	}
+	return string(f.take(int(n)))
 }

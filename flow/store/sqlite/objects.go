@@ -52,12 +52,12 @@ func (s *Store) Recording(ctx context.Context, id string) (event.Recording, erro
 
 // OpenCalls implements [store.Store].
 func (s *Store) OpenCalls(ctx context.Context, node string) ([]store.Open[event.Call], error) {
-	return openOf[event.Call](ctx, s, "calls", event.CallHangup, "id", node)
+	return openOf[event.Call](ctx, s, "calls", event.CallHangup, "calls.id", node)
 }
 
 // OpenRecordings implements [store.Store].
 func (s *Store) OpenRecordings(ctx context.Context, node string) ([]store.Open[event.Recording], error) {
-	return openOf[event.Recording](ctx, s, "recordings", event.RecordingEnded, "doc->>'reference_id'", node)
+	return openOf[event.Recording](ctx, s, "recordings", event.RecordingEnded, "recordings.doc->>'reference_id'", node)
 }
 
 // OpenConferences implements [store.Store].
@@ -67,7 +67,7 @@ func (s *Store) OpenConferences(ctx context.Context, node string) ([]store.Open[
 
 // OpenConferencecalls implements [store.Store].
 func (s *Store) OpenConferencecalls(ctx context.Context, node string) ([]store.Open[event.Conferencecall], error) {
-	return openOf[event.Conferencecall](ctx, s, "conferencecalls", event.ConferencecallLeaved, "doc->>'reference_id'", node)
+	return openOf[event.Conferencecall](ctx, s, "conferencecalls", event.ConferencecallLeaved, "conferencecalls.doc->>'reference_id'", node)
 }
 
 // Beat implements [store.Store].

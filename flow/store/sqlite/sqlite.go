@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"slices"
 	"time"
 
 	_ "github.com/mattn/go-sqlite3" // the driver
@@ -30,6 +31,9 @@ const readers = 4
 type Store struct {
 	write *sql.DB
 	read  *sql.DB
+
+	upserts map[string]*sql.Stmt // by table
+	number  *sql.Stmt            // keeps a call's number
 }
 
 var _ store.Store = (*Store)(nil)
@@ -45,12 +49,13 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
 	if err := migrate(ctx, s.write); err != nil {
-		s.write.Close()
-		return nil, fmt.Errorf("store %s: %w", path, err)
+		return nil, fmt.Errorf("store %s: %w", path, errors.Join(err, s.write.Close()))
+	}
+	if err := s.prepare(ctx); err != nil {
+		return nil, fmt.Errorf("store %s: %w", path, errors.Join(err, s.write.Close()))
 	}
 	if s.read, err = open(path, "_query_only=1&_busy_timeout=10000", readers); err != nil {
-		s.write.Close()
-		return nil, fmt.Errorf("store %s: %w", path, err)
+		return nil, fmt.Errorf("store %s: %w", path, errors.Join(err, s.write.Close()))
 	}
 	return s, nil
 }
@@ -82,72 +87,65 @@ func migrate(ctx context.Context, db *sql.DB) error {
 // Close implements [store.Store].
 func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
 
-// A row is an object with the columns beside it.
-type row struct {
-	table, id, customer, node, status string
-	created, deleted                  event.Time
-	doc                               []byte
+// tables says where each resource is kept.
+func tables() map[string]string {
+	return map[string]string{"call": "calls", "conference": "conferences", "conferencecall": "conferencecalls", "recording": "recordings"}
 }
 
-// rowOf makes the row of an event's object; none for events that are not kept.
-func rowOf(e *event.Event) (row, bool) {
-	var (
-		r   row
-		obj any
-		err error
-	)
-	switch e.Resource() {
-	case "call":
-		var c event.Call
-		err = e.Decode(&c)
-		r = row{table: "calls", id: c.ID, customer: c.CustomerID, node: c.Node, status: c.Status, created: c.TMCreate, deleted: c.TMDelete}
-		obj = c
-	case "conference":
-		var c event.Conference
-		err = e.Decode(&c)
-		r = row{table: "conferences", id: c.ID, customer: c.CustomerID, node: c.Node, status: c.Status, created: c.TMCreate, deleted: c.TMDelete}
-		obj = c
-	case "conferencecall":
-		var c event.Conferencecall
-		err = e.Decode(&c)
-		r = row{table: "conferencecalls", id: c.ID, customer: c.CustomerID, node: c.Node, status: c.Status, created: c.TMCreate, deleted: c.TMDelete}
-		obj = c
-	case "recording":
-		var c event.Recording
-		err = e.Decode(&c)
-		r = row{table: "recordings", id: c.ID, customer: c.CustomerID, node: c.Node, status: c.Status, created: c.TMCreate, deleted: c.TMDelete}
-		obj = c
-	default:
-		return r, false
+// A row is an object with the columns beside it.
+type row struct {
+	ID       string     `json:"id"`
+	Customer string     `json:"customer_id"`
+	Node     string     `json:"node"`
+	Status   string     `json:"status"`
+	Created  event.Time `json:"tm_create"`
+	Deleted  event.Time `json:"tm_delete"`
+	doc      json.RawMessage
+}
+
+// rowOf makes the row of an event's object, which is kept as it came.
+func rowOf(e *event.Event) (row, error) {
+	var r row
+	doc, ok := e.Data.(json.RawMessage)
+	if !ok {
+		var err error
+		if doc, err = json.Marshal(e.Data); err != nil {
+			return r, err
+		}
 	}
-	if err != nil || r.id == "" || r.id == event.NilID {
-		return r, false
+	r.doc = doc
+	err := json.Unmarshal(doc, &r)
+	if err == nil && (r.ID == "" || r.ID == event.NilID) {
+		err = errors.New("no id")
 	}
-	r.doc, err = json.Marshal(obj)
-	return r, err == nil
+	return r, err
+}
+
+// prepare makes the statements that Apply uses.
+func (s *Store) prepare(ctx context.Context) error {
+	s.upserts = map[string]*sql.Stmt{}
+	for _, table := range tables() {
+		stmt, err := s.write.PrepareContext(ctx, `INSERT INTO `+table+` (id, customer_id, node, status, tm_create, tm_delete, doc) VALUES (?,?,?,?,?,?,?)
+			ON CONFLICT (id) DO UPDATE SET customer_id=excluded.customer_id, node=excluded.node, status=excluded.status,
+			tm_create=excluded.tm_create, tm_delete=excluded.tm_delete, doc=excluded.doc`)
+		if err != nil {
+			return err
+		}
+		s.upserts[table] = stmt
+	}
+	var err error
+	s.number, err = s.write.PrepareContext(ctx, `UPDATE calls SET call_seq = max(call_seq, ?) WHERE id = ?`)
+	return err
 }
 
 // Apply implements [store.Store].
 func (s *Store) Apply(ctx context.Context, events []event.Event) error {
-	// Of many states of one object in a batch only the last is written.
-	type key struct{ table, id string }
-	rows := map[key]row{}
-	var order []key
+	rows, order := latest(events)
 	seqs := map[string]uint64{}
 	for i := range events {
-		e := &events[i]
-		if e.Call != "" {
+		if e := &events[i]; e.Call != "" {
 			seqs[e.Call] = max(seqs[e.Call], e.CallSeq)
 		}
-		r, ok := rowOf(e)
-		if !ok {
-			continue
-		}
-		k := key{r.table, r.id}
-		if _, ok := rows[k]; !ok {
-			order = append(order, k)
-		}
-		rows[k] = r
 	}
 	if len(order) == 0 && len(seqs) == 0 {
 		return nil
@@ -156,23 +154,54 @@ func (s *Store) Apply(ctx context.Context, events []event.Event) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }() // nothing after Commit
 	for _, k := range order {
 		r := rows[k]
-		if _, err := tx.ExecContext(ctx, `INSERT INTO `+r.table+` (id, customer_id, node, status, tm_create, tm_delete, doc) VALUES (?,?,?,?,?,?,?)
-			ON CONFLICT (id) DO UPDATE SET customer_id=excluded.customer_id, node=excluded.node, status=excluded.status,
-			tm_create=excluded.tm_create, tm_delete=excluded.tm_delete, doc=excluded.doc`,
-			r.id, r.customer, r.node, r.status, micros(r.created), micros(r.deleted), string(r.doc)); err != nil {
+		if _, err := tx.StmtContext(ctx, s.upserts[k.table]).ExecContext(ctx,
+			r.ID, r.Customer, r.Node, r.Status, micros(r.Created), micros(r.Deleted), string(r.doc)); err != nil {
 			return err
 		}
 	}
 	for call, seq := range seqs {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO call_seqs (call_id, seq) VALUES (?,?)
-			ON CONFLICT (call_id) DO UPDATE SET seq=max(seq, excluded.seq)`, call, int64(seq)); err != nil {
+		if _, err := tx.StmtContext(ctx, s.number).ExecContext(ctx, int64(seq), call); err != nil {
 			return err
 		}
 	}
 	return tx.Commit()
+}
+
+// A key names an object.
+type key struct{ table, id string }
+
+// latest gives the last state of each object in a batch: the others need not be
+// written, and mostly not even be read.
+func latest(events []event.Event) (map[key]row, []key) {
+	table := tables()
+	rows := map[key]row{}
+	var order []key
+	seen := map[string]bool{} // calls whose state is known
+	for i := len(events) - 1; i >= 0; i-- {
+		e := &events[i]
+		t, ok := table[e.Resource()]
+		if !ok || t == "calls" && seen[e.Call] {
+			continue
+		}
+		r, err := rowOf(e)
+		if err != nil {
+			continue // nothing that could be kept
+		}
+		k := key{t, r.ID}
+		if _, ok := rows[k]; ok {
+			continue
+		}
+		if t == "calls" && e.Call == r.ID {
+			seen[e.Call] = true
+		}
+		rows[k] = r
+		order = append(order, k)
+	}
+	slices.Reverse(order)
+	return rows, order
 }
 
 func micros(t event.Time) int64 {
@@ -200,7 +229,7 @@ func list[T any](ctx context.Context, s *Store, table string, p store.Page) ([]T
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
 	objs := []T{}
 	for rows.Next() {
 		var doc []byte
@@ -235,12 +264,12 @@ func get[T any](ctx context.Context, s *Store, table, id string) (T, error) {
 // openOf gives the objects whose status is not over; call names the call in an
 // object by its SQL expression.
 func openOf[T any](ctx context.Context, s *Store, table, over, call, node string) ([]store.Open[T], error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT doc, coalesce((SELECT seq FROM call_seqs WHERE call_id = `+call+`), 0) FROM `+table+`
+	rows, err := s.read.QueryContext(ctx, `SELECT doc, coalesce((SELECT call_seq FROM calls AS c WHERE c.id = `+call+`), 0) FROM `+table+`
 		WHERE status <> '`+over+`' AND node IN (?, '') ORDER BY tm_create, id`, node)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
 	var objs []store.Open[T]
 	for rows.Next() {
 		var doc []byte

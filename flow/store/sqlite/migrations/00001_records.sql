@@ -10,6 +10,7 @@ CREATE TABLE calls (
     status      TEXT    NOT NULL,
     tm_create   INTEGER NOT NULL,
     tm_delete   INTEGER NOT NULL,
+    call_seq    INTEGER NOT NULL DEFAULT 0, -- number of the last event about the call
     doc         TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX calls_by_age ON calls (tm_create DESC, id DESC);
@@ -51,12 +52,6 @@ CREATE TABLE recordings (
 CREATE INDEX recordings_by_age ON recordings (tm_create DESC, id DESC);
 CREATE INDEX recordings_open ON recordings (node) WHERE status <> 'ended';
 
--- A call's number of its last event, whatever the event was about.
-CREATE TABLE call_seqs (
-    call_id TEXT    PRIMARY KEY,
-    seq     INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
 -- When each node was last known to be alive.
 CREATE TABLE beats (
     node TEXT    PRIMARY KEY,
@@ -65,7 +60,6 @@ CREATE TABLE beats (
 
 -- +goose Down
 DROP TABLE beats;
-DROP TABLE call_seqs;
 DROP TABLE recordings;
 DROP TABLE conferencecalls;
 DROP TABLE conferences;
