@@ -6,7 +6,6 @@ import (
 	"io/fs"
 
 	linux "github.com/amitybell/piper-bin-linux"
-	alan "github.com/amitybell/piper-voice-alan"
 	jenny "github.com/amitybell/piper-voice-jenny"
 
 	"tandem/media/speech/piper"
@@ -37,13 +36,6 @@ func assets() []asset {
 				License: "recordings: Jenny (Dioco), commercial use permitted, the voice is to be called Jenny",
 			},
 			archive: jenny.Asset.FS,
-		},
-		{
-			Description: piper.Description{
-				Name: "alan", Language: "en-GB", Gender: "male",
-				License: "recordings: copyright Mycroft AI, all rights reserved (MycroftAI/mimic3-voices, en_UK/apope_low)",
-			},
-			archive: alan.Asset.FS,
 		},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -301,7 +302,9 @@ func (t *testCall) join() {
 	}
 	path, err := filepath.Abs(t.cmd.Record)
 	if err == nil {
-		err = os.RemoveAll(path)
+		if err = os.Remove(path); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
 	}
 	if err == nil {
 		t.desk, err = record.NewDesk(record.DeskOptions{Dir: filepath.Dir(path), Goroutines: 1})

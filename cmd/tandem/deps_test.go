@@ -19,6 +19,7 @@ media/jitter media/dtmf
 media/wav media/tone
 media/mixer
 media/stream
+media/ring
 media/record media/prompt
 media/speech
 media/speech/piper media/speech/espeak
@@ -26,6 +27,7 @@ sip
 sip/loop
 sip/sdp sip/auth sip/resolve
 sip/transport
+sip/transport/transporttest
 sip/transaction
 sip/dialog
 sip/siptest
