@@ -156,7 +156,7 @@ func (w *world) caller() *siptest.Peer { return w.peer(them, 5060) }
 // tcp is a scripted peer with a connection to us.
 func (w *world) tcp(host netip.Addr) *siptest.Peer {
 	w.t.Helper()
-	c, err := w.net.Host(host).Dial(w.t.Context(), us)
+	c, err := w.net.Host(host).Dial(w.t.Context(), host, us)
 	if err != nil {
 		w.t.Fatal(err)
 	}
