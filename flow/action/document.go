@@ -150,7 +150,7 @@ func (k *checker) step(path []any, x any) (flow.Step, values) {
 	}
 	kind := lookup(s.Type)
 	if kind == nil {
-		if s.Type != "" {
+		if _, ok := m["type"].(string); ok {
 			k.add(append(path, "type"), "unknown action %q; have %s", s.Type, strings.Join(Types(), ", "))
 		}
 		return s, nil

@@ -25,6 +25,7 @@ var faults = []struct{ name, doc, want string }{
 	{"no object", `["answer"]`, `[0]: want an action such as {"type": "answer"}`},
 	{"no type", `[{}]`, `[0]: type: missing`},
 	{"unknown type", `[{"type":"answer"},{"type":"dance"}]`, `[1].type: unknown action "dance"; have answer,`},
+	{"empty type", `[{"type":""}]`, `[0].type: unknown action ""; have answer,`},
 	{"unknown key", `[{"type":"answer","options":{}}]`, `[0].options: unknown key; have id, next_id, type, option`},
 	{"unknown option", `[{"type":"talk","option":{"text":"x","lang":"en"}}]`, `[0].option.lang: unknown option; have text, language,`},
 	{"unknown option where there are none", `[{"type":"answer","option":{"x":1}}]`, `[0].option.x: unknown option; have none`},

@@ -1,5 +1,6 @@
-// Package dial turns destinations into an answered call: by which trunks a
-// number can be reached, and how several destinations are rung at once.
+// Package dial turns destinations into an answered call. By which trunks a
+// number is reached, and which of them is next when one fails, is for
+// [flow.Dialer] and the call itself.
 package dial
 
 import (
@@ -10,51 +11,6 @@ import (
 	"tandem/flow"
 	"tandem/sip"
 )
-
-// A Rule is a line of the outbound table: numbers that its pattern matches
-// leave by its trunks, in order.
-type Rule struct {
-	// To is matched against the number; * stands for any characters.
-	To     string
-	Trunks []string
-}
-
-// ErrNoRoute says that no line of the outbound table matches a number.
-var ErrNoRoute = errors.New("no line of outbound matches")
-
-// A Router is a [flow.Dialer]: it knows the ways to a destination and leaves it
-// to Place to send the INVITE.
-type Router struct {
-	// Rules are tried from the first to the last.
-	Rules []Rule
-	// Place sends an INVITE by the route and returns at once.
-	Place func(by flow.Route, o flow.DialOptions) (flow.Leg, error)
-}
-
-// Routes implements [flow.Dialer]: a tel destination leaves by the trunks of the
-// first line that matches; a sip destination is called directly.
-func (r *Router) Routes(to flow.Address) ([]flow.Route, error) {
-	switch to.Type {
-	case flow.TypeSIP:
-		return []flow.Route{{To: to}}, nil
-	case flow.TypeTel:
-		for _, rule := range r.Rules {
-			if !flow.Match(rule.To, to.Target) {
-				continue
-			}
-			routes := make([]flow.Route, len(rule.Trunks))
-			for i, trunk := range rule.Trunks {
-				routes[i] = flow.Route{Trunk: trunk, To: to}
-			}
-			return routes, nil
-		}
-		return nil, fmt.Errorf("%w %q", ErrNoRoute, to.Target)
-	}
-	return nil, fmt.Errorf("destinations of type %q cannot be dialled", to.Type)
-}
-
-// Dial implements [flow.Dialer].
-func (r *Router) Dial(by flow.Route, o flow.DialOptions) (flow.Leg, error) { return r.Place(by, o) }
 
 // Options say whom to ring and how.
 type Options struct {
