@@ -32,6 +32,7 @@ type Layer struct {
 	sockets   []*socket
 	listeners []net.Listener
 	strangers brake
+	routes    routes
 	count     counters
 
 	ctx    context.Context // ends with Close
@@ -136,7 +137,7 @@ func (l *Layer) Dial(network string, remote netip.AddrPort) (*Flow, error) {
 		return nil, fmt.Errorf("dial %s %v: not an address to send to", network, remote)
 	}
 	f := &Flow{layer: l, remote: remote, reply: remote}
-	source, serr := l.network.Source(remote.Addr())
+	source, serr := l.routes.source(l.network, remote.Addr())
 	switch network {
 	case "udp":
 		if f.socket = l.socketFor(remote.Addr(), source); f.socket == nil {
@@ -198,6 +199,23 @@ func (l *Layer) listenerFor(source netip.Addr) netip.AddrPort {
 		best = netip.AddrPortFrom(source, 5060)
 	}
 	return best
+}
+
+// boundTo is the one address that we listen at by TCP in the family of remote:
+// connections then leave from it, as datagrams do. Invalid where we listen at
+// several or at all.
+func (l *Layer) boundTo(remote netip.Addr) (local netip.Addr) {
+	for _, ln := range l.listeners {
+		a := addrPort(ln.Addr()).Addr()
+		if a.Is4() != remote.Is4() {
+			continue
+		}
+		if local.IsValid() && local != a || a.IsUnspecified() {
+			return netip.Addr{}
+		}
+		local = a
+	}
+	return local
 }
 
 // Endpoints are the addresses listened at, with the ports that were taken.

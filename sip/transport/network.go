@@ -13,8 +13,8 @@ type Network interface {
 	ListenPacket(addr netip.AddrPort) (net.PacketConn, error)
 	// Listen opens a stream listener.
 	Listen(addr netip.AddrPort) (net.Listener, error)
-	// Dial opens a stream.
-	Dial(ctx context.Context, remote netip.AddrPort) (net.Conn, error)
+	// Dial opens a stream, from the given local address if that is valid.
+	Dial(ctx context.Context, local netip.Addr, remote netip.AddrPort) (net.Conn, error)
 	// Source is the local address that packets to remote leave from.
 	Source(remote netip.Addr) (netip.Addr, error)
 }
@@ -33,8 +33,11 @@ func (System) Listen(addr netip.AddrPort) (net.Listener, error) {
 }
 
 // Dial implements [Network].
-func (System) Dial(ctx context.Context, remote netip.AddrPort) (net.Conn, error) {
+func (System) Dial(ctx context.Context, local netip.Addr, remote netip.AddrPort) (net.Conn, error) {
 	var d net.Dialer
+	if local.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
+	}
 	return d.DialContext(ctx, "tcp", remote.String())
 }
 

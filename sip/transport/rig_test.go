@@ -135,7 +135,7 @@ type conn struct {
 
 func (r *rig) dial(from netip.Addr) *conn {
 	r.t.Helper()
-	c, err := r.net.DialFrom(context.Background(), from, ours)
+	c, err := r.net.Dial(context.Background(), from, ours)
 	if err != nil {
 		r.t.Fatal(err)
 	}

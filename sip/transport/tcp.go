@@ -100,7 +100,7 @@ func (l *Layer) streamTo(remote netip.AddrPort) (*stream, error) {
 func (s *stream) dial() {
 	l := s.layer
 	ctx, cancel := context.WithTimeout(l.ctx, l.limits.DialTimeout)
-	conn, err := l.network.Dial(ctx, s.remote)
+	conn, err := l.network.Dial(ctx, l.boundTo(s.remote.Addr()), s.remote)
 	cancel()
 	if err != nil {
 		l.done.Done() // for the reader that never was

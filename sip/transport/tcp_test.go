@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -261,7 +262,7 @@ func TestNobodyListens(t *testing.T) {
 // TestPeerDoesNotRead: the queue is bounded, and the connection given up.
 func TestPeerDoesNotRead(t *testing.T) {
 	run(t, func(c *transport.Config) { c.Limits.StreamQueue = 10_000 }, func(r *rig) {
-		c, err := r.net.DialFrom(context.Background(), theirs.Addr(), ours)
+		c, err := r.net.Dial(context.Background(), theirs.Addr(), ours)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -323,4 +324,35 @@ func TestCloseEnds(t *testing.T) {
 			t.Errorf("dialled %v", f)
 		}
 	})
+}
+
+// TestDialLocal: connections leave from the address that we listen at, as
+// datagrams do.
+func TestDialLocal(t *testing.T) {
+	for _, c := range []struct{ listen, from string }{
+		{"tcp 127.0.0.7:0", "127.0.0.7"},
+		{"tcp 0.0.0.0:0", "127.0.0.1"},
+	} {
+		tr, _ := listenSystem(t, c.listen)
+		ln, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := tr.Dial("tcp", ln.Addr().(*net.TCPAddr).AddrPort())
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Send([]byte("x"), func(err error) { t.Error(err) })
+		conn, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := conn.RemoteAddr().(*net.TCPAddr).IP.String()
+		host, port := f.SentBy()
+		if got != c.from || host != c.from || port != int(tr.Endpoints()[0].Addr.Port()) {
+			t.Errorf("%s: from %s, sent by %s:%d", c.listen, got, host, port)
+		}
+		conn.Close()
+		ln.Close()
+	}
 }

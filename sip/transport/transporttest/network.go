@@ -206,12 +206,15 @@ func (n *Network) Listen(addr netip.AddrPort) (net.Listener, error) {
 	return ln, nil
 }
 
-// Dial opens a stream from an address of its own.
-func (n *Network) Dial(ctx context.Context, remote netip.AddrPort) (net.Conn, error) {
-	return n.DialFrom(ctx, n.source, remote)
+// Dial implements transport.Network.
+func (n *Network) Dial(ctx context.Context, local netip.Addr, remote netip.AddrPort) (net.Conn, error) {
+	if !local.IsValid() {
+		local = n.source
+	}
+	return n.DialFrom(ctx, local, remote)
 }
 
-// DialFrom is Dial from a given host.
+// DialFrom opens a stream from the given host.
 func (n *Network) DialFrom(ctx context.Context, host netip.Addr, remote netip.AddrPort) (net.Conn, error) {
 	n.mu.Lock()
 	ln := n.listeners[remote]
@@ -283,6 +286,9 @@ func (n *Network) Host(addr netip.Addr) *Host { return &Host{n, addr} }
 func (h *Host) Source(netip.Addr) (netip.Addr, error) { return h.Addr, nil }
 
 // Dial implements transport.Network.
-func (h *Host) Dial(ctx context.Context, remote netip.AddrPort) (net.Conn, error) {
-	return h.DialFrom(ctx, h.Addr, remote)
+func (h *Host) Dial(ctx context.Context, local netip.Addr, remote netip.AddrPort) (net.Conn, error) {
+	if !local.IsValid() {
+		local = h.Addr
+	}
+	return h.DialFrom(ctx, local, remote)
 }
