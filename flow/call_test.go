@@ -18,6 +18,7 @@ import (
 	"tandem/flow/flowtest"
 	"tandem/media"
 	"tandem/media/dtmf"
+	"tandem/media/stream"
 	"tandem/sip"
 )
 
@@ -80,6 +81,7 @@ func TestHowCallsEnd(t *testing.T) {
 		{"the leg, unanswered", forever, func(_ *flow.Call, l *flowtest.Leg) { l.Fails(500) }, "local failed"},
 		{"a command", answered, func(c *flow.Call, _ *flowtest.Leg) { c.End(flow.ReasonNormal) }, "local normal"},
 		{"time", answered, nil, "local timeout"},
+		{"silence on the wire", answered, func(c *flow.Call, l *flowtest.Leg) { c.Post(stream.Timeout{Leg: l.ID()}) }, "local normal"},
 		{"a panic", func(*flow.Call) error { panic("oops") }, nil, "local normal"},
 		{"both sides at once", answered, func(c *flow.Call, l *flowtest.Leg) { c.End(flow.ReasonNormal); l.FarHangsUp() }, ""},
 	} {

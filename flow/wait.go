@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tandem/media/dtmf"
+	"tandem/media/stream"
 	"tandem/sip"
 )
 
@@ -134,6 +135,12 @@ func (c *Call) handle(m Msg, want func(Msg) bool) bool {
 			return false
 		}
 		c.answered()
+	case stream.Timeout:
+		if c.leg != nil && m.Leg == c.leg.ID() && c.Status() == Progressing {
+			c.log.Warn("no packet has come for too long")
+			c.Hangup(ReasonNormal)
+		}
+		return false
 	case dtmf.Digit:
 		if c.leg == nil || m.Leg != c.leg.ID() {
 			return false

@@ -83,7 +83,7 @@ func RecordMetrics(r *cdr.Recorder) []prometheus.Collector {
 
 // WebhookMetrics shows how one receiver of events fares.
 func WebhookMetrics(s *webhook.Sender) []prometheus.Collector {
-	l := prometheus.Labels{"url": s.URL()}
+	l := prometheus.Labels{"url": s.URL(), "hook": s.Name()} // URLs may differ in what is not shown
 	return []prometheus.Collector{
 		counterFunc("tandem_webhook_delivered_total", "Events that the receiver took.", l, func() float64 { return float64(s.Stats().Delivered) }),
 		counterFunc("tandem_webhook_failed_total", "Tries that the receiver did not take.", l, func() float64 { return float64(s.Stats().Failed) }),

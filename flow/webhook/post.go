@@ -36,7 +36,7 @@ func (s *Sender) post(ctx context.Context, body []byte) (retry bool, err error) 
 	}
 	defer res.Body.Close()
 	// The rest is read so that the connection can be used again.
-	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))
 	switch {
 	case res.StatusCode >= 200 && res.StatusCode < 300:
 		return false, nil

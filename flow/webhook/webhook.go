@@ -137,6 +137,9 @@ func New(bus *event.Bus, h Hook, o Options) (*Sender, error) {
 // URL is the receiver's, without user and query, for logs and metrics.
 func (s *Sender) URL() string { return safeURL(s.hook.URL) }
 
+// Name tells the hook from others: the name of its reader.
+func (s *Sender) Name() string { return s.hook.Reader() }
+
 // Stats gives the counters.
 func (s *Sender) Stats() Stats {
 	return Stats{s.delivered.Load(), s.failed.Load(), s.dropped.Load(), s.reader.Lag()}

@@ -52,22 +52,22 @@ func (s *Store) Recording(ctx context.Context, id string) (event.Recording, erro
 
 // OpenCalls implements [store.Store].
 func (s *Store) OpenCalls(ctx context.Context, node string) ([]store.Open[event.Call], error) {
-	return openOf[event.Call](ctx, s, "calls", event.CallHangup, "calls.id", node)
+	return openOf[event.Call](ctx, s, "calls", event.CallHangup, node)
 }
 
 // OpenRecordings implements [store.Store].
 func (s *Store) OpenRecordings(ctx context.Context, node string) ([]store.Open[event.Recording], error) {
-	return openOf[event.Recording](ctx, s, "recordings", event.RecordingEnded, "recordings.doc->>'reference_id'", node)
+	return openOf[event.Recording](ctx, s, "recordings", event.RecordingEnded, node)
 }
 
 // OpenConferences implements [store.Store].
 func (s *Store) OpenConferences(ctx context.Context, node string) ([]store.Open[event.Conference], error) {
-	return openOf[event.Conference](ctx, s, "conferences", event.ConferenceTerminated, "''", node)
+	return openOf[event.Conference](ctx, s, "conferences", event.ConferenceTerminated, node)
 }
 
 // OpenConferencecalls implements [store.Store].
 func (s *Store) OpenConferencecalls(ctx context.Context, node string) ([]store.Open[event.Conferencecall], error) {
-	return openOf[event.Conferencecall](ctx, s, "conferencecalls", event.ConferencecallLeaved, "conferencecalls.doc->>'reference_id'", node)
+	return openOf[event.Conferencecall](ctx, s, "conferencecalls", event.ConferencecallLeaved, node)
 }
 
 // Beat implements [store.Store].

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	_ "github.com/mattn/go-sqlite3" // the driver
@@ -92,6 +93,9 @@ func tables() map[string]string {
 	return map[string]string{"call": "calls", "conference": "conferences", "conferencecall": "conferencecalls", "recording": "recordings"}
 }
 
+// in puts the name of a table, one of ours, into a query.
+func in(table, query string) string { return strings.ReplaceAll(query, "{table}", table) }
+
 // A row is an object with the columns beside it.
 type row struct {
 	ID       string     `json:"id"`
@@ -125,9 +129,9 @@ func rowOf(e *event.Event) (row, error) {
 func (s *Store) prepare(ctx context.Context) error {
 	s.upserts = map[string]*sql.Stmt{}
 	for _, table := range tables() {
-		stmt, err := s.write.PrepareContext(ctx, `INSERT INTO `+table+` (id, customer_id, node, status, tm_create, tm_delete, doc) VALUES (?,?,?,?,?,?,?)
+		stmt, err := s.write.PrepareContext(ctx, in(table, `INSERT INTO {table} (id, customer_id, node, status, tm_create, tm_delete, doc) VALUES (?,?,?,?,?,?,?)
 			ON CONFLICT (id) DO UPDATE SET customer_id=excluded.customer_id, node=excluded.node, status=excluded.status,
-			tm_create=excluded.tm_create, tm_delete=excluded.tm_delete, doc=excluded.doc`)
+			tm_create=excluded.tm_create, tm_delete=excluded.tm_delete, doc=excluded.doc`))
 		if err != nil {
 			return err
 		}
@@ -154,16 +158,24 @@ func (s *Store) Apply(ctx context.Context, events []event.Event) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // nothing after Commit
+	defer tx.Rollback() // nothing after Commit
+	upserts := map[string]*sql.Stmt{}
+	for table, stmt := range s.upserts {
+		stmt := tx.StmtContext(ctx, stmt)
+		defer stmt.Close()
+		upserts[table] = stmt
+	}
+	number := tx.StmtContext(ctx, s.number)
+	defer number.Close()
 	for _, k := range order {
 		r := rows[k]
-		if _, err := tx.StmtContext(ctx, s.upserts[k.table]).ExecContext(ctx,
+		if _, err := upserts[k.table].ExecContext(ctx,
 			r.ID, r.Customer, r.Node, r.Status, micros(r.Created), micros(r.Deleted), string(r.doc)); err != nil {
 			return err
 		}
 	}
 	for call, seq := range seqs {
-		if _, err := tx.StmtContext(ctx, s.number).ExecContext(ctx, int64(seq), call); err != nil {
+		if _, err := number.ExecContext(ctx, int64(seq), call); err != nil {
 			return err
 		}
 	}
@@ -213,7 +225,7 @@ func micros(t event.Time) int64 {
 
 // list reads a page of a table.
 func list[T any](ctx context.Context, s *Store, table string, p store.Page) ([]T, error) {
-	q := `SELECT doc FROM ` + table + ` WHERE tm_delete = 0`
+	q := in(table, `SELECT doc FROM {table} WHERE tm_delete = 0`)
 	var args []any
 	if p.Customer != "" {
 		q += ` AND customer_id = ?`
@@ -229,7 +241,7 @@ func list[T any](ctx context.Context, s *Store, table string, p store.Page) ([]T
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
+	defer rows.Close()
 	objs := []T{}
 	for rows.Next() {
 		var doc []byte
@@ -248,7 +260,7 @@ func list[T any](ctx context.Context, s *Store, table string, p store.Page) ([]T
 func get[T any](ctx context.Context, s *Store, table, id string) (T, error) {
 	var doc []byte
 	var obj T
-	err := s.read.QueryRowContext(ctx, `SELECT doc FROM `+table+` WHERE id = ?`, id).Scan(&doc)
+	err := s.read.QueryRowContext(ctx, in(table, `SELECT doc FROM {table} WHERE id = ?`), id).Scan(&doc)
 	if errors.Is(err, sql.ErrNoRows) {
 		return obj, store.ErrNotFound
 	}
@@ -261,15 +273,17 @@ func get[T any](ctx context.Context, s *Store, table, id string) (T, error) {
 	return obj, nil
 }
 
-// openOf gives the objects whose status is not over; call names the call in an
-// object by its SQL expression.
-func openOf[T any](ctx context.Context, s *Store, table, over, call, node string) ([]store.Open[T], error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT doc, coalesce((SELECT call_seq FROM calls AS c WHERE c.id = `+call+`), 0) FROM `+table+`
-		WHERE status <> '`+over+`' AND node IN (?, '') ORDER BY tm_create, id`, node)
+// openOf gives the objects whose status is not over, and the number of the last
+// event about the call that they are or belong to. The status stands in the
+// query as it does in the partial index, or the index would not be used.
+func openOf[T any](ctx context.Context, s *Store, table, over, node string) ([]store.Open[T], error) {
+	rows, err := s.read.QueryContext(ctx, strings.ReplaceAll(in(table, `
+		SELECT doc, coalesce((SELECT call_seq FROM calls AS c WHERE c.id = coalesce({table}.doc->>'reference_id', {table}.id)), 0)
+		FROM {table} WHERE status <> '{over}' AND node IN (?, '') ORDER BY tm_create, id`), "{over}", over), node)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
+	defer rows.Close()
 	var objs []store.Open[T]
 	for rows.Next() {
 		var doc []byte

@@ -69,22 +69,35 @@ func TestListsUseTheirIndex(t *testing.T) {
 		"SELECT doc FROM calls WHERE tm_delete = 0 AND (tm_create, id) < (1, '') ORDER BY tm_create DESC, id DESC LIMIT 10",
 		"SELECT doc FROM calls WHERE status <> 'hangup' AND node IN ('n', '')",
 	} {
-		rows, err := s.read.Query("EXPLAIN QUERY PLAN " + q)
-		if err != nil {
+		for _, step := range plan(t, s, q) {
+			if !strings.Contains(step, "USING INDEX") || strings.Contains(step, "TEMP B-TREE") {
+				t.Errorf("%s: %s", q, step)
+			}
+		}
+	}
+}
+
+// plan says how SQLite will run a query.
+func plan(t *testing.T, s *Store, q string) []string {
+	t.Helper()
+	rows, err := s.read.Query("EXPLAIN QUERY PLAN " + q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var steps []string
+	for rows.Next() {
+		var id, parent, notused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &notused, &detail); err != nil {
 			t.Fatal(err)
 		}
-		for rows.Next() {
-			var id, parent, notused int
-			var detail string
-			if err := rows.Scan(&id, &parent, &notused, &detail); err != nil {
-				t.Fatal(err)
-			}
-			if !strings.Contains(detail, "USING INDEX") || strings.Contains(detail, "TEMP B-TREE") {
-				t.Errorf("%s: %s", q, detail)
-			}
-		}
-		rows.Close()
+		steps = append(steps, detail)
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return steps
 }
 
 func BenchmarkApply(b *testing.B) {
