@@ -22,6 +22,7 @@ func (c *Config) check(l *loader) {
 	c.checkOutbound(l)
 	c.checkRoutes(l)
 	c.checkJambonz(l)
+	c.checkWebhooks(l)
 	if c.StateDir == "" {
 		l.add(c.Pos("state_dir"), "state_dir", "must not be empty; name a folder such as /var/lib/tandem")
 	}
@@ -195,6 +196,18 @@ func (c *Config) checkRouteTarget(l *loader, path string, r Route) {
 		if (r.Reject < 300 || r.Reject > 699) && !c.faulty(l, key) {
 			l.add(pos, key, "%d refuses nothing; write a SIP status from 300 to 699, such as 403", r.Reject)
 		}
+	}
+}
+
+func (c *Config) checkWebhooks(l *loader) {
+	first := map[URL]int{}
+	for i, w := range c.Events.Webhooks {
+		path := index("events.webhooks", i) + ".url"
+		if n, ok := first[w.URL]; ok && w.URL != "" {
+			l.add(c.Pos(path), path, "is that of events.webhooks[%d] too; join their types", n)
+			continue
+		}
+		first[w.URL] = i
 	}
 }
 

@@ -116,6 +116,7 @@ func TestFaults(t *testing.T) {
 			`tandem.yaml:2:34: events.webhooks[1]: url is missing; URL the events are posted to`,
 			`tandem.yaml:2:53: events.webhooks[2].url: bad URL "no"; write one such as https://app.example.net/events`,
 		}},
+		{"webhook twice", "events:\n  webhooks: [{url: \"http://x/y\"}, {url: \"http://x/y\"}]\n", []string{`tandem.yaml:2:41: events.webhooks[1].url: is that of events.webhooks[0] too; join their types`}},
 		{"api", "api: {listen: localhost}\n", []string{`tandem.yaml:1:15: api.listen: the port is missing; write one such as 127.0.0.1:8080`}},
 		{"flow kind", "flows: {a: {type: answer}, b: }\n", []string{
 			`tandem.yaml:1:12: flows.a: want a list of actions, such as - {type: answer}`,

@@ -127,17 +127,16 @@ func rowOf(e *event.Event) (row, error) {
 
 // prepare makes the statements that Apply uses.
 func (s *Store) prepare(ctx context.Context) error {
+	var err error
 	s.upserts = map[string]*sql.Stmt{}
 	for _, table := range tables() {
-		stmt, err := s.write.PrepareContext(ctx, in(table, `INSERT INTO {table} (id, customer_id, node, status, tm_create, tm_delete, doc) VALUES (?,?,?,?,?,?,?)
+		s.upserts[table], err = s.write.PrepareContext(ctx, in(table, `INSERT INTO {table} (id, customer_id, node, status, tm_create, tm_delete, doc) VALUES (?,?,?,?,?,?,?)
 			ON CONFLICT (id) DO UPDATE SET customer_id=excluded.customer_id, node=excluded.node, status=excluded.status,
 			tm_create=excluded.tm_create, tm_delete=excluded.tm_delete, doc=excluded.doc`))
 		if err != nil {
 			return err
 		}
-		s.upserts[table] = stmt
 	}
-	var err error
 	s.number, err = s.write.PrepareContext(ctx, `UPDATE calls SET call_seq = max(call_seq, ?) WHERE id = ?`)
 	return err
 }
