@@ -156,7 +156,7 @@ func (w *world) caller() *siptest.Peer { return w.peer(them, 5060) }
 // tcp is a scripted peer with a connection to us.
 func (w *world) tcp(host netip.Addr) *siptest.Peer {
 	w.t.Helper()
-	c, err := w.net.Host(host).Dial(w.t.Context(), host, us)
+	c, err := w.net.DialFrom(w.t.Context(), host, us)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -261,6 +261,14 @@ func (w *world) must(err error) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// dialTo places a call to p.
+func (w *world) dialTo(p *siptest.Peer) *leg {
+	return w.dial(func(o *ua.DialOptions) {
+		o.To.Host, o.To.Port = p.Local().Addr().String(), int(p.Local().Port())
+		o.Remotes = []netip.AddrPort{p.Local()}
+	})
 }
 
 // answered makes a call come in, answers it and waits until it is up.
