@@ -101,6 +101,12 @@ func (c *Call) RingBack() error {
 	return c.leg.Ring(sip.Early{Status: 180})
 }
 
+// Hears says whether the far end hears what the call is played now: it is
+// answered, or has been given early media.
+func (c *Call) Hears() bool {
+	return c.Status() == Progressing || c.rec.Direction == DirIncoming && c.early && !c.gone
+}
+
 // Play makes the call hear src to its end. Whatever breaks it off stops the
 // sound. It does not answer: an unanswered caller hears early media.
 func (c *Call) Play(src media.Source) error {

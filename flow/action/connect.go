@@ -156,10 +156,11 @@ type waiting struct {
 // ringOnce keeps a ringback that ends at once from being started over and over.
 const ringOnce = time.Second
 
-// begin lets a caller who is answered already hear ringback.
+// begin lets a caller who hears us already hear ringback; any other is told by a
+// provisional response when somebody rings.
 func (w *waiting) begin() {
 	c := w.call
-	if c.Status() != flow.Progressing {
+	if !c.Hears() {
 		return
 	}
 	prompts := w.env.prompts(c)

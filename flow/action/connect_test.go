@@ -97,6 +97,10 @@ func TestConnect(t *testing.T) {
 		flow:  `[{"type":"answer"},` + toOne + `]`,
 		world: callee(map[string]func(*flowtest.Leg){"1": func(l *flowtest.Leg) { answersAfter(500 * ms)(l); after(time.Second); l.FarHangsUp() }}),
 		log:   "answer; in bridge1; play tone:ringback; stop tone:ringback; bye; out"})
+	play(t, scene{name: "a caller with early media hears ringback, for as long as it takes",
+		flow:  `[{"type":"play","option":{"stream_urls":["x"]}},` + toOne + `]`,
+		world: callee(map[string]func(*flowtest.Leg){"1": func(l *flowtest.Leg) { answersAfter(1500 * ms)(l); after(time.Second); l.FarHangsUp() }}),
+		log:   "in bridge1; early media 183; play x; play tone:ringback; play tone:ringback; answer; stop tone:ringback; bye; out"})
 	play(t, scene{name: "the first to answer is taken",
 		flow:  `[` + toOneTwo + `]`,
 		world: callee(map[string]func(*flowtest.Leg){"1": answersAfter(2 * time.Second), "2": func(l *flowtest.Leg) { answersAfter(time.Second)(l); after(time.Second); l.FarHangsUp() }}),

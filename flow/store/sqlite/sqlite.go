@@ -130,6 +130,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	var err error
 	s.upserts = map[string]*sql.Stmt{}
 	for _, table := range tables() {
+		//nolint:sqlclosecheck // closed with the store's connection
 		s.upserts[table], err = s.write.PrepareContext(ctx, in(table, `INSERT INTO {table} (id, customer_id, node, status, tm_create, tm_delete, doc) VALUES (?,?,?,?,?,?,?)
 			ON CONFLICT (id) DO UPDATE SET customer_id=excluded.customer_id, node=excluded.node, status=excluded.status,
 			tm_create=excluded.tm_create, tm_delete=excluded.tm_delete, doc=excluded.doc`))
