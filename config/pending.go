@@ -20,15 +20,13 @@ type pending struct {
 
 func pendingKeys() []pending {
 	return []pending{
-		{path: "sip.tls", what: "TLS is not in this build yet"},
+		{path: "sip.tls.*", what: "TLS is not in this build yet"},
 		{path: "sip.domain", what: "users cannot register in this build yet"},
 		{path: "users", what: "users cannot register in this build yet"},
 		{path: "trunks.*.register", what: "tandem does not register with trunks in this build yet", harmless: []string{"false"}},
 		{path: "trunks.*.options.interval", what: "trunks are not probed in this build yet", harmless: []string{"0", "0s"}},
-		{path: "trunks.*.limits.calls", what: "trunks are not limited in this build yet", harmless: []string{"0"}},
-		{path: "trunks.*.limits.rate", what: "trunks are not limited in this build yet", harmless: []string{"0"}},
-		{path: "routes[*].jambonz", what: "jambonz applications are not called in this build yet; the route answers 404"},
-		{path: "routes[*].mediaservice", what: "mediaservice applications are not called in this build yet; the route answers 404"},
+		{path: "routes[*].jambonz", what: "jambonz applications are not called in this build yet; the route refuses its calls"},
+		{path: "routes[*].mediaservice", what: "mediaservice applications are not called in this build yet; the route refuses its calls"},
 		{path: "jambonz", what: "jambonz applications are not called in this build yet"},
 		{path: "mediaservice", what: "mediaservice applications are not called in this build yet"},
 		{path: "customers", what: "all objects belong to one customer in this build"},
