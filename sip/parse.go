@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"errors"
 	"strings"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -53,11 +52,7 @@ func Parse(data []byte) (Message, error) {
 	}
 	msg, _, err := parser.Parse(data, false)
 	if err != nil {
-		var reply *ReplyError
-		if errors.As(err, &reply) {
-			return nil, reply
-		}
-		return nil, badRequest("Malformed Message")
+		return nil, AsReply(err)
 	}
 	if id := string(*msg.CallID()); strings.ContainsAny(id, " \t") {
 		return nil, badRequest("Malformed Call-ID")

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -21,6 +22,16 @@ type ReplyError struct {
 
 // Error gives status and reason.
 func (e *ReplyError) Error() string { return fmt.Sprintf("%d %s", e.Status, e.Reason) }
+
+// AsReply is the answer to an error of [Parse] or a [Framer]: the ReplyError in
+// it, else a 400.
+func AsReply(err error) *ReplyError {
+	var e *ReplyError
+	if errors.As(err, &e) {
+		return e
+	}
+	return badRequest("Malformed Message")
+}
 
 func refuse(status int, reason string, headers ...Header) *ReplyError {
 	if reason == "" {

@@ -2,31 +2,55 @@ package sip
 
 import sipgo "github.com/emiago/sipgo/sip"
 
-// The message types. See package sipgo for their methods; a message belongs to
-// one goroutine.
+// Messages: sipgo's types, see there for their methods. A message belongs to one
+// goroutine.
 type (
-	Message  = sipgo.Message
-	Request  = sipgo.Request
+	// Message is a Request or a Response.
+	Message = sipgo.Message
+	// Request is a request; its Recipient is the Request-URI.
+	Request = sipgo.Request
+	// Response is a response.
 	Response = sipgo.Response
-
-	Uri           = sipgo.Uri
-	Params        = sipgo.HeaderParams
+	// RequestMethod is a method, in the case in which it came.
 	RequestMethod = sipgo.RequestMethod
+)
 
-	Header              = sipgo.Header
-	ViaHeader           = sipgo.ViaHeader
-	FromHeader          = sipgo.FromHeader
-	ToHeader            = sipgo.ToHeader
-	ContactHeader       = sipgo.ContactHeader
-	CallIDHeader        = sipgo.CallIDHeader
-	CSeqHeader          = sipgo.CSeqHeader
-	RouteHeader         = sipgo.RouteHeader
-	RecordRouteHeader   = sipgo.RecordRouteHeader
-	MaxForwardsHeader   = sipgo.MaxForwardsHeader
-	ContentTypeHeader   = sipgo.ContentTypeHeader
+// Parts of messages.
+type (
+	// Uri is a URI; one of another scheme than sip and sips has only its Raw
+	// part.
+	Uri = sipgo.Uri
+	// Params are parameters of a URI or header; see [Param].
+	Params = sipgo.HeaderParams
+	// Header is any header. Those below are read while parsing, the others by
+	// who wants them.
+	Header = sipgo.Header
+	// ViaHeader is a hop; an IPv6 Host has brackets.
+	ViaHeader = sipgo.ViaHeader
+	// FromHeader is who asks; its DisplayName has escapes, see [Escape].
+	FromHeader = sipgo.FromHeader
+	// ToHeader is who is asked; its DisplayName has escapes.
+	ToHeader = sipgo.ToHeader
+	// ContactHeader is where somebody is reached; its DisplayName has escapes.
+	ContactHeader = sipgo.ContactHeader
+	// CallIDHeader is a Call-ID.
+	CallIDHeader = sipgo.CallIDHeader
+	// CSeqHeader is a CSeq, its number below 2³¹.
+	CSeqHeader = sipgo.CSeqHeader
+	// RouteHeader is a hop to take.
+	RouteHeader = sipgo.RouteHeader
+	// RecordRouteHeader is a hop that wants to be on the way.
+	RecordRouteHeader = sipgo.RecordRouteHeader
+	// MaxForwardsHeader is how many hops are left, 0 to 255.
+	MaxForwardsHeader = sipgo.MaxForwardsHeader
+	// ContentTypeHeader is a body's type with its parameters.
+	ContentTypeHeader = sipgo.ContentTypeHeader
+	// ContentLengthHeader is a body's length in octets.
 	ContentLengthHeader = sipgo.ContentLengthHeader
-	ReferToHeader       = sipgo.ReferToHeader
-	ReferredByHeader    = sipgo.ReferredByHeader
+	// ReferToHeader is where a REFER sends its receiver.
+	ReferToHeader = sipgo.ReferToHeader
+	// ReferredByHeader is on whose behalf a request comes.
+	ReferredByHeader = sipgo.ReferredByHeader
 )
 
 // Methods (RFC 3261 and its extensions).

@@ -184,26 +184,22 @@ func nameAddr(s, header string, star bool, display *string, u *Uri, params *Para
 		return nil
 	}
 	var name, spec, rest string
-	open := -1
+	open := strings.IndexByte(s, '<')
 	if s != "" && s[0] == '"' {
 		end := quotedEnd(s)
 		if end < 0 {
 			return bad(what)
 		}
 		name = s[1 : end-1]
-		rest = strings.TrimLeft(s[end:], " \t")
-		if rest == "" || rest[0] != '<' {
+		if s = strings.TrimLeft(s[end:], " \t"); s == "" || s[0] != '<' {
 			return bad(what)
 		}
-		s, open = rest, 0
-	} else if open = strings.IndexByte(s, '<'); open >= 0 {
-		if semicolon := strings.IndexByte(s[:open], ';'); semicolon >= 0 {
-			open = -1 // the < stands in a parameter
-		} else {
-			name = strings.TrimRight(s[:open], " \t")
-			if strings.ContainsAny(name, `"\`) {
-				return bad(what)
-			}
+		open = 0
+	} else if open >= 0 {
+		if strings.IndexByte(s[:open], ';') >= 0 {
+			open = -1 // it stands in a parameter
+		} else if name = strings.TrimRight(s[:open], " \t"); strings.ContainsAny(name, `"\`) {
+			return bad(what)
 		}
 	}
 	if open >= 0 {

@@ -57,10 +57,11 @@ func TestFor(t *testing.T) {
 	seen := map[*Loop]int{}
 	for i := range 1000 {
 		id := fmt.Sprintf("call-%d", i)
-		if g.For(id) != g.For(id) {
+		l := g.For(id)
+		if again := g.For(id); again != l {
 			t.Fatal("one Call-ID, two loops")
 		}
-		seen[g.For(id)]++
+		seen[l]++
 	}
 	for _, l := range g.Loops() {
 		if seen[l] < 150 {

@@ -173,7 +173,7 @@ func (r *Resolver) lookup(ctx context.Context, host string, port uint16, network
 			continue // the service is decidedly not there (RFC 2782)
 		}
 		var targets []Target
-		var last error = ErrNotFound
+		last := ErrNotFound
 		for _, srv := range r.order(records) {
 			ts, err := r.addresses(ctx, n, strings.TrimSuffix(srv.Target, "."), srv.Port)
 			if err != nil {

@@ -160,7 +160,7 @@ func (l *Layer) request(req *sip.Request, r *transport.Received) {
 	}
 	l.user.Request(tx, req, r.Flow)
 	if tx.invite && tx.state == proceeding && tx.last == nil {
-		tx.Respond(sip.NewResponse(req, 100, "", ""))
+		tx.answer(100, "")
 	}
 }
 
@@ -173,7 +173,7 @@ func (l *Layer) cancel(key serverKey, req *sip.Request, r *transport.Received) {
 		tx.refuse(481)
 		return
 	}
-	tx.Respond(sip.NewResponse(req, 200, "", invite.tag()))
+	tx.answer(200, invite.tag())
 	if invite.state != proceeding {
 		return
 	}
@@ -183,7 +183,7 @@ func (l *Layer) cancel(key serverKey, req *sip.Request, r *transport.Received) {
 		return
 	}
 	if !invite.cancelled {
-		invite.Respond(sip.NewResponse(invite.req, 487, "", invite.tag()))
+		invite.answer(487, invite.tag())
 	}
 }
 

@@ -108,7 +108,16 @@ func (tx *Server) refuse(status int) {
 		tx.Drop()
 		return
 	}
-	tx.Respond(sip.NewResponse(tx.req, status, "", sip.NewTag()))
+	tx.answer(status, sip.NewTag())
+}
+
+// answer gives a response of our own making. What a request that was parsed
+// holds can be printed again, and the state allows it, so that nothing can go
+// wrong but on the way; should it, the transaction is over.
+func (tx *Server) answer(status int, tag string) {
+	if err := tx.Respond(sip.NewResponse(tx.req, status, "", tag)); err != nil {
+		tx.terminate(err)
+	}
 }
 
 func (tx *Server) tag() string {
@@ -272,7 +281,7 @@ func (tx *Server) Retransmit2xx(unacknowledged func()) (stop func()) {
 	interval := l.timers.T1
 	var repeat, end *loop.Timer
 	repeat = l.loop.AfterFunc(interval, func() {
-		flow.Reply(data, nil)
+		_ = flow.Reply(data, nil) // the next one may get through
 		interval = min(2*interval, l.timers.T2)
 		repeat.Reset(interval)
 	})

@@ -48,7 +48,7 @@ func (l *Layer) incoming(f *Flow, data []byte, known bool) (up bool) {
 	}
 	msg, err := sip.Parse(data)
 	if err != nil {
-		l.malformed(f, data, known, err.(*sip.ReplyError))
+		l.malformed(f, data, known, sip.AsReply(err))
 		return false
 	}
 	if req, ok := msg.(*sip.Request); ok {

@@ -237,7 +237,7 @@ func (s *stream) read(conn net.Conn) {
 		rest, pings := skipCRLF(buf)
 		for range pings {
 			if s.known || s.dialled {
-				s.send([]byte("\r\n"), nil) // pong (RFC 5626 §4.4.1)
+				_ = s.send([]byte("\r\n"), nil) // pong (RFC 5626 §4.4.1)
 			}
 		}
 		if len(rest) != len(buf) {
@@ -245,7 +245,7 @@ func (s *stream) read(conn net.Conn) {
 		}
 		n, err := framer.Next(buf)
 		if err != nil {
-			s.layer.broken(s, buf, err.(*sip.ReplyError))
+			s.layer.broken(s, buf, sip.AsReply(err))
 			s.linger(conn)
 			return
 		}

@@ -41,27 +41,36 @@ func (l *Layer) openSocket(e Endpoint) (*socket, error) {
 	if s.udp == nil {
 		return s, nil
 	}
-	s.udp.SetReadBuffer(receiveBuffer)
-	s.udp.SetWriteBuffer(receiveBuffer) // a write must not wait
-	raw, err := s.udp.SyscallConn()
-	if err == nil {
-		err = raw.Control(func(fd uintptr) {
-			// Beyond net.core.rmem_max where we may; the count of drops is
-			// told with every datagram.
-			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer)
-			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1)
-			if s.any && s.bound.Addr().Is4() {
-				unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
-			} else if s.any {
-				unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
-			}
-		})
-	}
-	if err != nil {
+	if err := s.setOptions(); err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *socket) setOptions() error {
+	raw, err := s.udp.SyscallConn()
+	if err != nil {
+		return err
+	}
+	// The kernel gives what net.core.rmem_max allows, and more where we are
+	// privileged. A write must not wait either.
+	if err := errors.Join(s.udp.SetReadBuffer(receiveBuffer), s.udp.SetWriteBuffer(receiveBuffer)); err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer)
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1) // drops are told
+		switch {
+		case failed != nil || !s.any:
+		case s.bound.Addr().Is4():
+			failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+		default:
+			failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+		}
+	})
+	return errors.Join(err, failed)
 }
 
 // read reads datagrams until the socket is closed.
@@ -96,22 +105,28 @@ func (s *socket) readOne(buf, oob []byte) (n int, src netip.AddrPort, local neti
 		return 0, src, local, err
 	}
 	src = netip.AddrPortFrom(src.Addr().Unmap(), src.Port())
-	for oob := oob[:c]; len(oob) > 0; {
+	s.control(oob[:c], &local)
+	return n, src, local, nil
+}
+
+// control reads the control messages of a datagram: how many the kernel
+// dropped so far, and which address it came to.
+func (s *socket) control(oob []byte, local *netip.Addr) {
+	for len(oob) > 0 {
 		h, data, rest, err := unix.ParseOneSocketControlMessage(oob)
 		if err != nil {
-			break
+			return
 		}
 		oob = rest
 		switch {
 		case h.Level == unix.SOL_SOCKET && h.Type == unix.SO_RXQ_OVFL && len(data) >= 4:
 			s.drops.Store(binary.NativeEndian.Uint32(data))
 		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
-			local = netip.AddrFrom4([4]byte(data[8:12]))
+			*local = netip.AddrFrom4([4]byte(data[8:12]))
 		case h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo:
-			local = netip.AddrFrom16([16]byte(data[:16]))
+			*local = netip.AddrFrom16([16]byte(data[:16]))
 		}
 	}
-	return n, src, local, nil
 }
 
 // write sends a datagram from the given local address.
