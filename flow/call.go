@@ -212,8 +212,10 @@ func (c *Call) Chain(other *Call) {
 }
 
 // publish stores a snapshot of the call and tells the outside.
-func (c *Call) publish(typ string) {
-	c.rec.TMUpdate = event.Time(c.Now())
+func (c *Call) publish(typ string) { c.publishAt(typ, event.Time(c.Now())) }
+
+func (c *Call) publishAt(typ string, now event.Time) {
+	c.rec.TMUpdate = now
 	snap := c.rec
 	c.snap.Store(&snap)
 	c.calls.publish(event.Event{Type: typ, Customer: c.rec.CustomerID, Call: c.id, Data: &snap, Time: time.Time(snap.TMUpdate)})
@@ -242,7 +244,7 @@ func (c *Call) setStatus(s Status) bool {
 	case Ended:
 		c.rec.TMHangup = now
 	}
-	c.publish("call_" + string(s))
+	c.publishAt("call_"+string(s), now)
 	return true
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"time"
 )
@@ -190,7 +191,7 @@ func (c *Call) logEnd(dropped int) {
 		"dur", time.Time(r.TMHangup).Sub(time.Time(r.TMCreate)).Round(time.Millisecond),
 	}
 	if m := r.Media; m != nil {
-		args = append(args, "codec", m.Codec, "sent", m.PacketsSent, "received", m.PacketsReceived, "lost", m.PacketsLost, "mos", m.MOS)
+		args = append(args, "codec", m.Codec, "sent", m.PacketsSent, "received", m.PacketsReceived, "lost", m.PacketsLost, "mos", math.Round(m.MOS*100)/100)
 	}
 	if dropped > 0 {
 		args = append(args, "dropped", dropped)
