@@ -347,6 +347,9 @@ func TestDialLocal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if _, err := conn.Read(make([]byte, 1)); err != nil {
+			t.Error(err)
+		}
 		got := conn.RemoteAddr().(*net.TCPAddr).IP.String()
 		host, port := f.SentBy()
 		if got != c.from || host != c.from || port != int(tr.Endpoints()[0].Addr.Port()) {
