@@ -263,7 +263,7 @@ const (
 )
 
 func (c *Call) setCallVariables() {
-	set := func(name, value string) { c.vars.Set(varCall+name, value) }
+	set := func(name, value string) { c.vars.put(varCall+name, value) }
 	set("id", c.id)
 	set("direction", c.rec.Direction)
 	master := c.rec.MasterCallID
@@ -288,5 +288,5 @@ func (c *Call) setCallVariables() {
 // newActiveflow gives the run of a flow that begins an id.
 func (c *Call) newActiveflow() {
 	c.activeflow = c.calls.NewID()
-	c.vars.Set("voipbin.activeflow.id", c.activeflow)
+	c.vars.put("voipbin.activeflow.id", c.activeflow)
 }

@@ -32,10 +32,10 @@ func (c *Call) run(place func() error) {
 		}
 	}
 	err := c.programs()
-	switch {
-	case err == nil:
+	switch err {
+	case nil:
 		c.Hangup(ReasonNormal)
-	case err == ErrHangup:
+	case ErrHangup:
 	default:
 		c.log.Warn("program ended", "err", err)
 		c.Hangup(ReasonNormal)

@@ -61,6 +61,17 @@ func (v *Variables) Set(name, value string) error {
 	return nil
 }
 
+// put is Set without limits, for what the call itself stores: a flow that has
+// filled its variables still gets its digits.
+func (v *Variables) put(name, value string) {
+	old, had := v.values[name]
+	if !had {
+		v.size += len(name)
+	}
+	v.size += len(value) - len(old)
+	v.values[name] = value
+}
+
 // Delete removes the named variable.
 func (v *Variables) Delete(name string) {
 	if old, ok := v.values[name]; ok {

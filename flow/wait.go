@@ -11,7 +11,7 @@ import (
 	"tandem/sip"
 )
 
-// Forever, given to Wait, is no time limit.
+// Forever is no time limit of a [Call.Wait].
 const Forever time.Duration = 0
 
 // maxTypedAhead is how many digits a call keeps for the next digits_receive.
@@ -196,7 +196,7 @@ func (c *Call) TypeAhead(digit byte) {
 // variable takes the digit, so that it counts once.
 func (c *Call) ShowDigit(digit byte) {
 	c.TypeAhead(digit)
-	c.vars.Set(VarDigits, string(rune(digit)))
+	c.vars.put(VarDigits, string(rune(digit)))
 	c.shown = true
 }
 
@@ -213,7 +213,7 @@ func (c *Call) NextDigit() (digit byte, ok bool) {
 // SetDigits stores what was received in the digits variable.
 func (c *Call) SetDigits(digits string) {
 	c.shown = false
-	c.vars.Set(VarDigits, digits)
+	c.vars.put(VarDigits, digits)
 }
 
 // TakeDigits empties the digits variable.

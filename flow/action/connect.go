@@ -127,7 +127,11 @@ func passDigit(other *flow.Call, d dtmf.Digit) {
 	if length <= 0 {
 		length = infoDigit
 	}
-	other.Tell(func(o *flow.Call) { o.Leg().SendDigits(string(rune(d.Char)), length, 0) })
+	_ = other.Tell(func(o *flow.Call) { // one that has ended has no use for it
+		if err := o.Leg().SendDigits(string(rune(d.Char)), length, 0); err != nil {
+			o.Log().Debug("pass digit", "err", err)
+		}
+	})
 }
 
 // stayConnected is the program of a called party: it is joined by who called it,
@@ -196,7 +200,7 @@ func (w *waiting) begin() {
 			}
 			me.Play(src, func(err error) {
 				if err == nil {
-					c.Tell(func(c *flow.Call) {
+					_ = c.Tell(func(c *flow.Call) { // one that has ended needs no ringback
 						if !over && c.Now().Sub(began) >= ringOnce {
 							start()
 						}

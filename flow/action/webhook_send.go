@@ -102,7 +102,8 @@ func (a *WebhookSend) once(ctx context.Context) (again bool, err error) {
 		return true, err
 	}
 	defer res.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(res.Body, a.env.fetchLimit())) // so that the connection can be used again
+	// Read to its end, so that the connection can be used again.
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, a.env.fetchLimit()))
 	if res.StatusCode >= 500 {
 		return true, fmt.Errorf("%s %s: %s", a.Method, a.URL, res.Status)
 	}

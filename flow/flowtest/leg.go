@@ -47,10 +47,15 @@ func (l *Leg) Silent() { l.mu.Lock(); l.silent = true; l.mu.Unlock() }
 func (l *Leg) NoAck() { l.mu.Lock(); l.noAck = true; l.mu.Unlock() }
 
 // ID implements flow.Leg; so do the methods below.
-func (l *Leg) ID() string        { return l.id }
-func (l *Leg) Info() sip.LegInfo { return l.info }
-func (l *Leg) Port() media.Port  { return l.port }
+func (l *Leg) ID() string { return l.id }
 
+// Info implements flow.Leg.
+func (l *Leg) Info() sip.LegInfo { return l.info }
+
+// Port implements flow.Leg.
+func (l *Leg) Port() media.Port { return l.port }
+
+// SetPost implements flow.Leg.
 func (l *Leg) SetPost(post func(any)) {
 	l.mu.Lock()
 	waiting := l.waiting
@@ -80,6 +85,7 @@ func (l *Leg) ended() bool {
 	return l.over
 }
 
+// Ring implements flow.Leg.
 func (l *Leg) Ring(e sip.Early) error {
 	if l.ended() {
 		return fmt.Errorf("the leg is over")
@@ -92,6 +98,7 @@ func (l *Leg) Ring(e sip.Early) error {
 	return nil
 }
 
+// Answer implements flow.Leg.
 func (l *Leg) Answer(sip.AnswerOptions) error {
 	l.mu.Lock()
 	over, ack := l.over, !l.noAck
@@ -107,6 +114,7 @@ func (l *Leg) Answer(sip.AnswerOptions) error {
 	return nil
 }
 
+// Hangup implements flow.Leg.
 func (l *Leg) Hangup(c sip.Cause) error {
 	l.mu.Lock()
 	over, silent, answered := l.over, l.silent, l.answered
@@ -131,21 +139,25 @@ func (l *Leg) Hangup(c sip.Cause) error {
 	return nil
 }
 
+// Reinvite implements flow.Leg.
 func (l *Leg) Reinvite(o sip.MediaOptions) error {
 	l.log.Add(l.id, fmt.Sprintf("reinvite hold=%v", o.Hold))
 	return nil
 }
 
+// Refer implements flow.Leg.
 func (l *Leg) Refer(o sip.ReferOptions) error {
 	l.log.Add(l.id, "refer "+o.To)
 	return nil
 }
 
+// Request implements flow.Leg.
 func (l *Leg) Request(r *sip.Request) error {
 	l.log.Add(l.id, "request "+string(r.Method))
 	return nil
 }
 
+// SendDigits implements flow.Leg.
 func (l *Leg) SendDigits(digits string, duration, gap time.Duration) error {
 	if l.ended() {
 		return fmt.Errorf("the leg is over")
@@ -204,10 +216,14 @@ func (l *Leg) Over() bool { return l.ended() }
 // A Port is the audio of a leg: silence.
 type Port struct{ Name string }
 
-// ReadFrame, WriteFrame and Rate implement media.Port.
+// ReadFrame implements media.Port.
 func (p *Port) ReadFrame(f *media.Frame) error { f.Silent = true; return nil }
-func (p *Port) WriteFrame(*media.Frame) error  { return nil }
-func (p *Port) Rate() int                      { return 8000 }
+
+// WriteFrame implements media.Port.
+func (p *Port) WriteFrame(*media.Frame) error { return nil }
+
+// Rate implements media.Port.
+func (p *Port) Rate() int { return 8000 }
 
 // A Log is what happened, in order.
 type Log struct {

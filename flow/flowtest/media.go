@@ -107,11 +107,13 @@ func (b *Bridge) Join(port media.Port) flow.Participant {
 	return p
 }
 
+// Play implements flow.Bridge.
 func (b *Bridge) Play(src media.Source, done func(error)) (stop func()) {
 	b.media.Log.Add(b.Name, "play "+nameOf(src))
 	return func() {}
 }
 
+// Tap implements flow.Bridge.
 func (b *Bridge) Tap(func(*media.Frame)) (cancel func()) {
 	b.mu.Lock()
 	b.taps++
@@ -119,6 +121,7 @@ func (b *Bridge) Tap(func(*media.Frame)) (cancel func()) {
 	return sync.OnceFunc(func() { b.mu.Lock(); b.taps--; b.mu.Unlock() })
 }
 
+// Close implements flow.Bridge.
 func (b *Bridge) Close() { b.media.Log.Add(b.Name, "close") }
 
 // Members are the names of those who are in it.
@@ -225,6 +228,7 @@ func (p *playing) end(err error) {
 	}
 }
 
+// Tap implements flow.Participant.
 func (p *Participant) Tap(func(in, out *media.Frame)) (cancel func()) {
 	p.mu.Lock()
 	p.taps++
@@ -232,19 +236,26 @@ func (p *Participant) Tap(func(in, out *media.Frame)) (cancel func()) {
 	return sync.OnceFunc(func() { p.mu.Lock(); p.taps--; p.mu.Unlock() })
 }
 
+// Mute implements flow.Participant.
 func (p *Participant) Mute(in, out bool) {
 	p.media.Log.Add(p.name, fmt.Sprintf("mute in=%v out=%v", in, out))
 }
+
+// Echo implements flow.Participant.
 func (p *Participant) Echo(on bool) { p.media.Log.Add(p.name, fmt.Sprintf("echo %v", on)) }
+
+// EchoPackets implements flow.Participant.
 func (p *Participant) EchoPackets(on bool) {
 	p.media.Log.Add(p.name, fmt.Sprintf("echo packets %v", on))
 }
 
+// Move implements flow.Participant.
 func (p *Participant) Move(to flow.Bridge) {
 	p.exit()
 	p.enter(to.(*Bridge))
 }
 
+// Leave implements flow.Participant.
 func (p *Participant) Leave(then func()) {
 	p.mu.Lock()
 	left := p.left
@@ -371,10 +382,14 @@ type Recorder struct {
 	timer media.Timer
 }
 
-// Tap, TapMix and Stop implement flow.Recorder.
+// Tap implements flow.Recorder.
 func (r *Recorder) Tap(in, out *media.Frame) {}
-func (r *Recorder) TapMix(mix *media.Frame)  {}
-func (r *Recorder) Stop()                    { r.end(record.Stopped) }
+
+// TapMix implements flow.Recorder.
+func (r *Recorder) TapMix(mix *media.Frame) {}
+
+// Stop implements flow.Recorder.
+func (r *Recorder) Stop() { r.end(record.Stopped) }
 
 func (r *Recorder) end(why record.Reason) {
 	r.once.Do(func() {

@@ -9,7 +9,7 @@ import (
 	"tandem/flow"
 )
 
-// Users, as a rule's Trunk, stands for all registered users.
+// Users stands, as a rule's Trunk, for all registered users.
 const Users = "users"
 
 // A Rule is one line of the routes. Empty conditions match everything; of the
