@@ -38,7 +38,7 @@ import (
 
 // implicitCustomer is the id of the customer whom everything belongs to where
 // the configuration names none.
-const implicitCustomer = "00000000-0000-4000-8000-000000000001"
+const implicitCustomer = event.NilID
 
 // lastRecords is how long the store may take for the last records; what it has
 // not taken then is read from the journal at the next start.
