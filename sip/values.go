@@ -100,7 +100,7 @@ func headerParams(s string, strict bool) (Params, error) {
 	if s == "" {
 		return nil, nil
 	}
-	ps := make(Params, 0, 4)
+	ps := make(Params, 0, min(strings.Count(s, ";"), 16))
 	s = strings.TrimLeft(s, " \t")
 	for s != "" {
 		if s[0] != ';' {
