@@ -57,15 +57,24 @@ type Set struct {
 	Log   *slog.Logger
 
 	dialogs map[ID]*Dialog
+	// Headers that most messages carry. Printing does not change them, so that
+	// one of each is enough.
+	allow, supported, agent sip.Header
+}
+
+// Init makes s ready. It is called once, when all fields are set but Net.
+func (s *Set) Init() {
+	s.dialogs = make(map[ID]*Dialog)
+	s.allow, s.supported = s.Abilities.Allow(), s.Abilities.Supported()
+	if s.Agent != "" {
+		s.agent = sip.NewHeader("User-Agent", s.Agent)
+	}
 }
 
 // Len says how many dialogs there are, early and closing ones too.
 func (s *Set) Len() int { return len(s.dialogs) }
 
 func (s *Set) put(d *Dialog) {
-	if s.dialogs == nil {
-		s.dialogs = make(map[ID]*Dialog)
-	}
 	s.dialogs[d.id] = d
 }
 
@@ -119,15 +128,6 @@ type lastAck struct {
 	flow *transport.Flow
 }
 
-// ID is the dialog's name.
-func (d *Dialog) ID() ID { return d.id }
-
-// Flow is the way the dialog's messages came last.
-func (d *Dialog) Flow() *transport.Flow { return d.flow }
-
-// Confirmed says whether the dialog is up.
-func (d *Dialog) Confirmed() bool { return d.state == confirmed }
-
 // find gives the dialog of a request.
 func (s *Set) find(req *sip.Request) *Dialog {
 	return s.dialogs[ID{sip.CallID(req), sip.ToTag(req), sip.FromTag(req)}]
@@ -176,8 +176,8 @@ func (d *Dialog) request(method sip.RequestMethod, seq uint32) *sip.Request {
 	req.AppendHeader(to)
 	req.AppendHeader(&callID)
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: seq, MethodName: method})
-	if d.set.Agent != "" {
-		req.AppendHeader(sip.NewHeader("User-Agent", d.set.Agent))
+	if d.set.agent != nil {
+		req.AppendHeader(d.set.agent)
 	}
 	return req
 }

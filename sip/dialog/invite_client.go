@@ -154,9 +154,9 @@ func (c *Client) invite(f *transport.Flow, body []byte) *sip.Request {
 	req.AppendHeader(&callID)
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: c.seq, MethodName: sip.INVITE})
 	req.AppendHeader(contactHeader(c.o.Contact, f))
-	req.AppendHeader(c.set.Abilities.Allow())
-	if c.set.Agent != "" {
-		req.AppendHeader(sip.NewHeader("User-Agent", c.set.Agent))
+	req.AppendHeader(c.set.allow)
+	if c.set.agent != nil {
+		req.AppendHeader(c.set.agent)
 	}
 	for _, h := range c.o.Headers {
 		req.AppendHeader(h)
@@ -176,9 +176,6 @@ func (c *Client) Hangup(cause sip.Cause) {
 		c.end(cause)
 	}
 }
-
-// Invited is the dialog that the call made; nil before it was answered.
-func (c *Client) Invited() *Dialog { return c.winner }
 
 // Early is the early dialog heard last; nil where there is none.
 func (c *Client) Early() *Dialog {
@@ -290,6 +287,9 @@ func (a *attempt) accepted(res *sip.Response) {
 		}
 	}
 	if c.cur != a { // cancelled, given up, or another fork has won
+		if len(c.gone) >= maxForks {
+			return // no network makes so many; the rest time out
+		}
 		d := a.dialog(res)
 		c.gone = append(c.gone, d)
 		d.confirm(a, res)

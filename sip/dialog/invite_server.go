@@ -75,8 +75,8 @@ func (d *Dialog) Answer(headers []sip.Header, body []byte, offer bool) error {
 func (d *Dialog) accept(in *serverInvite, headers []sip.Header, body []byte, offer bool, next state) error {
 	res := d.response(in.req, 200, "", headers, body)
 	res.AppendHeader(contactHeader(d.contact, in.tx.Flow()))
-	res.AppendHeader(d.set.Abilities.Allow())
-	res.AppendHeader(d.set.Abilities.Supported())
+	res.AppendHeader(d.set.allow)
+	res.AppendHeader(d.set.supported)
 	in.offered = offer
 	if err := in.tx.Respond(res); err != nil {
 		return err

@@ -38,7 +38,7 @@ func (x *exchange) start() {
 	x.req = d.request(x.method, d.nextSeq())
 	if x.method == sip.INVITE {
 		x.req.AppendHeader(contactHeader(d.contact, f))
-		x.req.AppendHeader(d.set.Abilities.Allow())
+		x.req.AppendHeader(d.set.allow)
 	}
 	x.build(x.req)
 	if len(x.req.Body()) == 0 {
@@ -186,7 +186,7 @@ func (s *Set) Request(tx *transaction.Server, req *sip.Request) {
 		d.byed(x)
 		return
 	case sip.OPTIONS:
-		x.respond(200, []sip.Header{s.Abilities.Allow(), s.Abilities.Accept(), s.Abilities.Supported()}, nil)
+		x.respond(200, []sip.Header{s.allow, s.Abilities.Accept(), s.supported}, nil)
 	case sip.INVITE:
 		d.reinvited(x)
 	case sip.INFO:

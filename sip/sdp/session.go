@@ -33,7 +33,6 @@ type Session struct {
 	formats     []Format  // in use: one codec, telephone-event
 	numbers     []Format  // payload types agreed so far; a number keeps its meaning (§8.3.2)
 	proto       string
-	made        bool // last is an offer of ours that has not been answered
 }
 
 // Agreed says how the stream runs after an answer, from our side.
@@ -80,7 +79,6 @@ func (s *Session) offer(formats []Format, dir Direction) []byte {
 		s.sections = []Section{{Kind: "audio", Proto: "RTP/AVP"}}
 		s.audio, s.proto = 0, "RTP/AVP"
 	}
-	s.made = true
 	return s.print(formats, dir, s.Addr.Port())
 }
 
@@ -108,7 +106,6 @@ func (s *Session) Accept(answer *Description, dir Direction) (Agreed, error) {
 	}
 	s.use(chosen(&g))
 	s.agree(&g, a, dir)
-	s.made = false
 	return g, nil
 }
 
@@ -149,12 +146,6 @@ func (s *Session) Check(offer *Description) error {
 // Forget lets the next offer list our codecs in their order again, and not the
 // one in use first. Payload types stay.
 func (s *Session) Forget() { s.formats = nil }
-
-// Abandon forgets an offer of ours that was refused.
-func (s *Session) Abandon() { s.made = false }
-
-// Pending says whether an offer of ours waits for its answer.
-func (s *Session) Pending() bool { return s.made }
 
 // answerRemoved answers an offer whose audio has port 0: in a call that is up,
 // the peer takes the stream away for a while (RFC 3264 §8.2); at its beginning

@@ -271,7 +271,6 @@ func TestReoffer(t *testing.T) {
 	}
 	// A refused offer changes nothing.
 	before := body(s.Reoffer(SendRecv))
-	s.Abandon()
 	if _, _, err := s.Answer(parse(t, offer("m=video 0 RTP/AVP 31", "m=audio 4000 RTP/AVP 18")), SendRecv); !errors.Is(err, ErrNoCodec) {
 		t.Error(err)
 	}

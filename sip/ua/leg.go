@@ -262,8 +262,7 @@ func (l *Leg) SendDigits(digits string, dur, gap time.Duration) error {
 	if s == nil {
 		return ErrState
 	}
-	s.SendDigits(digits, dur, gap, nil)
-	return nil
+	return s.SendDigits(digits, dur, gap, nil)
 }
 
 // do runs fn on the leg's loop, if the leg is not over by then.

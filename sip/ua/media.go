@@ -154,7 +154,6 @@ func (l *Leg) reinvite(hold bool, codecs []*codec.Codec) {
 			err = l.accept(res)
 		}
 		if err != nil && l.state.Load() != ended {
-			l.sdp.Abandon()
 			l.hold, l.sdp.Codecs = before, was
 			l.log("re-INVITE", err)
 		}

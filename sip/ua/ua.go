@@ -134,6 +134,7 @@ func New(cfg Config) (*UA, error) {
 		s := &shard{ua: u, loop: l, legs: make(map[*Leg]struct{})}
 		s.tx = transaction.NewLayer(l, s, cfg.Timers)
 		s.set = dialog.Set{Loop: l, Tx: s.tx, Abilities: can, Agent: cfg.Agent, Log: cfg.Log}
+		s.set.Init()
 		u.shards = append(u.shards, s)
 	}
 	net, err := transport.New(cfg.Transport, cfg.Loops, u.receive)

@@ -22,6 +22,7 @@ var (
 func (u user) Confirmed() {
 	l := u.l
 	l.up = true
+	l.offer, l.answer = nil, nil // a call may last for hours
 	l.out.put(sip.Answered{Leg: l.id})
 }
 
@@ -79,7 +80,6 @@ func (u user) Answered(ack *sip.Request) error {
 	err := l.accept(ack)
 	if err != nil && l.up {
 		l.log("re-INVITE without an answer", err)
-		l.sdp.Abandon()
 		return nil // the session goes on as it was
 	}
 	return err
