@@ -112,9 +112,18 @@ func cutLine(s string) (line, rest string) {
 	return s[:i], s[i+1:]
 }
 
+// maxFormats is how many formats of an m= line are looked at: twice as many as
+// there are payload types.
+const maxFormats = 256
+
 // parseSection reads the value of an m= line. what says what is wrong with it.
 func parseSection(value string) (s Section, what string) {
-	f := strings.Fields(value)
+	f := make([]string, 0, 16)
+	for field := range strings.FieldsSeq(value) {
+		if f = append(f, field); len(f) == 3+maxFormats {
+			break
+		}
+	}
 	if len(f) < 3 {
 		return s, "m= line with too few fields"
 	}

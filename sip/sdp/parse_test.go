@@ -174,12 +174,16 @@ func TestBombs(t *testing.T) {
 		"10,000 rtpmaps": plain + strings.Repeat("a=rtpmap:8 PCMA/8000\r\n",
 			2000),
 	} {
-		start := time.Now()
-		allocs := testing.AllocsPerRun(1, func() { _, _ = Parse([]byte(text)) })
-		if d := time.Since(start); d > 100*time.Millisecond { // twice, and under -race
-			t.Errorf("%s: %v", name, d)
+		best := time.Hour // of a few, for the machine has other things to do
+		for range 5 {
+			start := time.Now()
+			_, _ = Parse([]byte(text))
+			best = min(best, time.Since(start))
 		}
-		t.Logf("%s: %.0f allocations", name, allocs)
+		if best > 20*time.Millisecond { // 5 ms, and under -race
+			t.Errorf("%s: %v", name, best)
+		}
+		t.Logf("%s: %v", name, best)
 	}
 	if _, err := Parse([]byte(media)); err == nil {
 		t.Error("1,000 m-lines are not refused")
