@@ -24,8 +24,9 @@ type Stats struct {
 	// not counted here, so that it is never negative).
 	Expected, Lost uint64
 	// Duplicate packets are dropped. OutOfOrder packets came after a later
-	// one and were handed on. Late packets were older than the sequence window
-	// of 128 and were dropped. Jumps counts restarts of the sequence.
+	// one and were handed on. Late packets were more than 100 places off, or
+	// the first after a jump, and were dropped. Jumps counts restarts of the
+	// sequence.
 	Duplicate, OutOfOrder, Late, Jumps uint64
 	// WrongSource packets came from an address or SSRC that the latch does not
 	// accept, Malformed ones were no RTP or RTCP, RateLimited ones exceeded

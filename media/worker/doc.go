@@ -13,8 +13,8 @@
 // [Worker.Do]. Nothing that runs on a worker may block.
 //
 // A worker sleeps in its own epoll instance rather than in Go's network
-// poller: a relayed packet then costs three system calls and no goroutine
-// switch. Given a [media.Clock], a pool sleeps on channels instead and its
+// poller: a relayed packet then costs its recvfrom, its sendto and a share of
+// one wait, and no goroutine switch. Given a [media.Clock], a pool sleeps on channels instead and its
 // sockets are those of an in-memory network (package mediatest), so that tests
 // and simulations run in virtual time through the same code.
 package worker
