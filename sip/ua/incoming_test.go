@@ -230,6 +230,18 @@ func TestStrangers(t *testing.T) {
 	})
 }
 
+// TestNobodysRequest: a source that the transport lets through, but that is no
+// peer's, gets no byte either.
+func TestNobodysRequest(t *testing.T) {
+	runWith(t, func(c *ua.Config) { c.Transport.Accept = nil }, func(w *world) {
+		p := w.peer(alien, 5060)
+		for _, method := range []string{"INVITE", "OPTIONS", "REGISTER", "BYE"} {
+			p.NewCall("100").Send(method, "")
+		}
+		p.Silence(time.Minute)
+	})
+}
+
 // TestMerged: the same INVITE by two ways is one call (RFC 3261 §8.2.2.2).
 func TestMerged(t *testing.T) {
 	run(t, func(w *world) {
