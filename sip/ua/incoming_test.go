@@ -505,3 +505,19 @@ func TestHeaderInjection(t *testing.T) {
 		l.hungup(200, sip.Remote)
 	})
 }
+
+// TestMultipart: the description beside a location, as emergency calls have it.
+func TestMultipart(t *testing.T) {
+	run(t, func(w *world) {
+		p := w.caller()
+		c := p.NewCall("112")
+		c.Invite("--x\nContent-Type: application/pidf+xml\n\n<presence/>\n--x\nContent-Type: application/sdp\n\n"+offer(p, "8")+"\n--x--\n",
+			"Content-Type: multipart/mixed;boundary=x")
+		l := w.leg()
+		w.must(l.Answer(sip.AnswerOptions{}))
+		contains(t, "answer", c.Answered().Body(), " RTP/AVP 8\r\n")
+		expect[sip.Answered](l)
+		c.Bye()
+		l.hungup(200, sip.Remote)
+	})
+}
