@@ -3,6 +3,7 @@ package stream
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -238,11 +239,16 @@ func (p *phone) heard(from int) (packets []pion.Packet, pcm []int16, keys string
 // received is how many packets the phone has got.
 func (p *phone) received() int { return len(p.peer.Packets()) }
 
-func (p *phone) digits() string {
+// got gives the messages that the stream has posted.
+func (p *phone) got() []any {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return slices.Clone(p.messages)
+}
+
+func (p *phone) digits() string {
 	out := ""
-	for _, m := range p.messages {
+	for _, m := range p.got() {
 		if d, ok := m.(dtmf.Digit); ok {
 			out += string(d.Char)
 		}

@@ -477,7 +477,7 @@ func TestInbandDigits(t *testing.T) {
 		if got := x.digits(); got != "2580" {
 			t.Errorf("reported %q", got)
 		}
-		if d := x.messages[0].(dtmf.Digit); d.Leg != "a" || d.Source != dtmf.InBand {
+		if d := x.got()[0].(dtmf.Digit); d.Leg != "a" || d.Source != dtmf.InBand {
 			t.Errorf("%+v", d)
 		}
 	})
@@ -489,24 +489,24 @@ func TestTimeout(t *testing.T) {
 		pass(500)
 		x.mute(nil)
 		pass(240)
-		if len(x.messages) != 0 {
-			t.Errorf("%v", x.messages)
+		if len(x.got()) != 0 {
+			t.Errorf("%v", x.got())
 		}
 		pass(300)
-		if len(x.messages) != 1 || x.messages[0] != (Timeout{Leg: "a"}) {
-			t.Errorf("%v", x.messages)
+		if len(x.got()) != 1 || x.got()[0] != (Timeout{Leg: "a"}) {
+			t.Errorf("%v", x.got())
 		}
 		p := x.params
 		p.Direction = SendOnly
 		x.stream.Configure(p)
 		pass(1000)
-		if len(x.messages) != 1 {
-			t.Errorf("%v while we hold the peer", x.messages)
+		if len(x.got()) != 1 {
+			t.Errorf("%v while we hold the peer", x.got())
 		}
 		x.stream.Configure(x.params)
 		pass(300)
-		if len(x.messages) != 2 {
-			t.Errorf("%v after that", x.messages)
+		if len(x.got()) != 2 {
+			t.Errorf("%v after that", x.got())
 		}
 	})
 }
