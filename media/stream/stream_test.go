@@ -77,6 +77,7 @@ func TestRelayEntersAndLeavesUnbroken(t *testing.T) {
 		})
 		from := y.received()
 		pass(50)
+		r.net.Tap(nil)
 		packets, _, _ := y.heard(from)
 		for _, p := range packets[1:] {
 			if !sent[string(p.Payload)] {
@@ -373,7 +374,9 @@ func TestRemoteAddressChanges(t *testing.T) {
 		pass(50)
 		p := x.params
 		p.Remote = z.peer.RTP.LocalAddr()
+		z.mu.Lock()
 		z.peer.SendTo(x.stream.LocalAddr())
+		z.mu.Unlock()
 		x.mute(nil)
 		x.stream.Configure(p)
 		pass(50)
