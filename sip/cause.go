@@ -28,6 +28,7 @@ func (b By) String() string {
 
 // Q.850 causes that are used by name.
 const (
+	NoRoute           = 3 // to the destination
 	Unallocated       = 1
 	NormalClearing    = 16
 	UserBusy          = 17

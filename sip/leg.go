@@ -36,7 +36,8 @@ type LegInfo struct {
 	Trunk string
 	// CallID is the SIP Call-ID.
 	CallID string
-	// Remote is where the INVITE came from or was sent to.
+	// Remote is where the INVITE came from or was sent to; the zero value while
+	// that is being looked for.
 	Remote netip.AddrPort
 	// Headers are those of the INVITE, for programs that look at them; not to
 	// be changed.

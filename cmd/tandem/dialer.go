@@ -42,49 +42,43 @@ func (d *dialer) Routes(to flow.Address) ([]flow.Route, error) {
 
 // Dial implements [flow.Dialer].
 func (d *dialer) Dial(by flow.Route, o flow.DialOptions) (flow.Leg, error) {
-	u := ua.DialOptions{ID: o.CallID, Headers: o.Headers, Trunk: by.Trunk, Post: o.Post}
+	u := ua.DialOptions{ID: o.CallID, From: d.from(o.From), Headers: o.Headers, Trunk: by.Trunk}
+	offered, release := o.Codecs, func() {}
 	var err error
-	offered := o.Codecs
-	if by.Trunk != "" {
-		t := d.trunks.Trunk(by.Trunk)
-		if t == nil {
-			return nil, fmt.Errorf("there is no trunk %s", by.Trunk)
-		}
+	if by.Trunk == "" {
+		u.To, err = sipTarget(by.To.Target)
+	} else if t := d.trunks.Trunk(by.Trunk); t == nil {
+		err = fmt.Errorf("there is no trunk %s", by.Trunk)
+	} else {
 		u.To, u.Username, u.Password = t.Target(by.To.Target), t.Username, t.Password
 		if len(offered) == 0 {
 			offered = t.Codecs
 		}
-		release, err := t.Enter(d.calls.Clock().Now())
-		if err != nil {
-			return nil, err
-		}
-		u.Post = releasing(o.Post, release)
-		defer func() {
-			if u.Post == nil { // not dialled
-				release()
-			}
-		}()
-	} else if u.To, err = sipTarget(by.To.Target); err != nil {
+		release, err = t.Enter(d.calls.Clock().Now())
+	}
+	if err != nil {
 		return nil, err
 	}
-	if u.Codecs, err = codecs(offered); err != nil {
-		u.Post = nil
-		return nil, err
-	}
-	u.From = d.from(o.From)
+	u.Post = releasing(o.Post, release)
 	if near, ok := o.Near.(interface{ Worker() *worker.Worker }); ok {
 		u.Worker = near.Worker()
 	}
-	targets, ready, err := d.resolver.Resolve(&u.To, nil)
-	_ = ready
-	if err != nil {
-		u.Post = nil
-		return nil, err
+	to := u.To
+	u.Find = func(found func(string, []netip.AddrPort, error)) {
+		answer := func(targets []resolve.Target, err error) {
+			network, addrs := sameNetwork(targets)
+			found(network, addrs, err)
+		}
+		if targets, ready, err := d.resolver.Resolve(&to, answer); ready {
+			answer(targets, err)
+		}
 	}
-	u.Network, u.Remotes = sameNetwork(targets)
-	leg, err := d.engine.ua.Dial(u)
+	var leg *ua.Leg
+	if u.Codecs, err = codecs(offered); err == nil {
+		leg, err = d.engine.ua.Dial(u)
+	}
 	if err != nil {
-		u.Post = nil
+		release()
 		return nil, err
 	}
 	return leg, nil

@@ -24,7 +24,10 @@ type engine struct {
 // and of workers, 0: as many as processors.
 func newEngine(firstPort, lastPort, n int) (*engine, error) {
 	if n == 0 {
-		n = runtime.GOMAXPROCS(0)
+		// A spare beside the media workers: without one, Go's monitor keeps
+		// taking the workers' places while they wait in epoll.
+		n = runtime.NumCPU()
+		runtime.GOMAXPROCS(n + 1)
 	}
 	e := new(engine)
 	var err error

@@ -275,6 +275,7 @@ func (n *node) openAPI(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	n.api.Debug()
 	voipbin.Mount(n.api, voipbin.Backend{
 		Store: n.store, Calls: (*backend)(n), Refusals: n.refusals, Recordings: n.files, Customer: implicitCustomer,
 	})

@@ -17,6 +17,9 @@ import (
 // errNoAnswer says that a 2xx or ACK carries no answer to our offer.
 var errNoAnswer = errors.New("no answer to our offer")
 
+// errNowhere says that there is no address to send a call to.
+var errNowhere = errors.New("no remote address")
+
 // ErrFull says that there are as many legs as there may be.
 var ErrFull = errors.New("too many calls")
 
@@ -34,6 +37,11 @@ type DialOptions struct {
 	// Remotes are the addresses to try in order: the next one when one does
 	// not answer within TryTimeout, refuses the connection or says 503.
 	Remotes []netip.AddrPort
+	// Find, where Remotes is empty, looks for Network and Remotes. It is
+	// called on the leg's loop and must not block; found is called once, from
+	// any goroutine. Without an address the leg ends with 503, Q.850 cause 3
+	// (no route to destination).
+	Find func(found func(network string, remotes []netip.AddrPort, err error))
 	// TryTimeout is how long an address may stay silent; 0: 4 s when another
 	// follows, else 64*T1 (32 s).
 	TryTimeout time.Duration
@@ -78,7 +86,10 @@ func (u *UA) Dial(o DialOptions) (*Leg, error) {
 	l := &Leg{id: o.ID, ua: u, dial: &o, shard: u.shards[u.cfg.Loops.For(callID).Index()]}
 	l.info = sip.LegInfo{
 		Direction: sip.Outgoing, From: o.From, To: sip.FromTo{URI: o.To}, RequestURI: o.To,
-		Trunk: o.Trunk, CallID: callID, Remote: o.Remotes[0], Headers: o.Headers,
+		Trunk: o.Trunk, CallID: callID, Headers: o.Headers,
+	}
+	if len(o.Remotes) > 0 {
+		l.info.Remote = o.Remotes[0]
 	}
 	l.sdp.Codecs = o.Codecs
 	if l.sdp.Codecs == nil {
@@ -102,6 +113,33 @@ func (l *Leg) start() {
 			l.hangup(c)
 		})
 	}
+	if len(o.Remotes) > 0 {
+		l.invite()
+		return
+	}
+	o.Find(func(network string, remotes []netip.AddrPort, err error) {
+		l.shard.loop.Post(func() {
+			if l.state.Load() == ended { // hung up meanwhile
+				return
+			}
+			if err == nil && len(remotes) == 0 {
+				err = errNowhere
+			}
+			if err != nil {
+				c := sip.StatusCause(503, sip.Local)
+				c.Q850, c.Reason = sip.NoRoute, err.Error()
+				user{l}.Ended(c)
+				return
+			}
+			o.Network, o.Remotes = network, remotes
+			l.invite()
+		})
+	})
+}
+
+// invite sends the INVITE to the addresses that are known now.
+func (l *Leg) invite() {
+	o := l.dial
 	client, err := l.shard.set.Invite(dialog.InviteOptions{
 		CallID: l.info.CallID, To: o.To, From: o.From, Contact: o.From.URI.User,
 		Network: o.Network, Remotes: o.Remotes, TryTimeout: o.TryTimeout, Route: o.Route,
@@ -118,8 +156,8 @@ func (l *Leg) start() {
 // check says what is wrong with o. What it lets pass cannot break out of the
 // line it is written into.
 func (o *DialOptions) check() error {
-	if len(o.Remotes) == 0 {
-		return errors.New("dial: no remote address")
+	if len(o.Remotes) == 0 && o.Find == nil {
+		return fmt.Errorf("dial: %w", errNowhere)
 	}
 	if o.Network != "" && o.Network != "udp" && o.Network != "tcp" {
 		return fmt.Errorf("dial: unknown network %q", o.Network)

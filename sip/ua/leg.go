@@ -3,6 +3,7 @@ package ua
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -50,6 +51,7 @@ type Leg struct {
 	client *dialog.Client // outgoing
 	dialog *dialog.Dialog // nil until an outgoing leg is answered
 	stream *stream.Stream
+	peer   netip.Addr // where its signalling comes from: a phone behind NAT sends its media from there
 	sdp    sdp.Session
 	offer  *sdp.Description // the caller's, until it is answered
 	answer []byte           // to it
@@ -188,6 +190,8 @@ func (l *Leg) hangup(c sip.Cause) {
 		l.dialog.Hangup(c)
 	case l.client != nil:
 		l.client.Hangup(c)
+	case l.dial != nil: // its address is still being looked for
+		user{l}.Ended(c)
 	}
 }
 

@@ -20,6 +20,7 @@ func (l *Leg) open(f *transport.Flow, near *worker.Worker) error {
 	if cfg.MediaListen.IsValid() {
 		bind = cfg.MediaListen
 	}
+	l.peer = f.Remote().Addr()
 	pair, err := cfg.Ports.Open(bind)
 	if err != nil {
 		return err
@@ -76,7 +77,9 @@ func (l *Leg) makeAnswer() []byte {
 func (l *Leg) apply(g sdp.Agreed) {
 	l.agreed = g
 	if g.Codec != nil {
-		l.stream.Configure(params(&g))
+		p := params(&g)
+		p.Latch.Signalling = l.peer
+		l.stream.Configure(p)
 	}
 	if g.Held != l.held {
 		l.held = g.Held

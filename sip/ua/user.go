@@ -93,6 +93,7 @@ func (u user) Offer(f *transport.Flow) ([]byte, error) {
 			return nil, err
 		}
 	}
+	l.peer = f.Remote().Addr() // the one tried now
 	return l.sdp.Offer(l.wanted()), nil
 }
 

@@ -39,8 +39,8 @@ type phoneOptions struct {
 // newPhone starts a baresip.
 func newPhone(t testing.TB, o phoneOptions) *phone {
 	t.Helper()
-	p := &phone{t: t, dir: t.TempDir(), sip: freePort(t), ctl: freePort(t), keys: freePort(t), log: new(logBuffer)}
-	rtp := 30000 + 2*(p.sip%10000)
+	p := &phone{t: t, dir: t.TempDir(), sip: freePorts(t, 2), ctl: freePort(t), keys: freePort(t), log: new(logBuffer)}
+	rtp := freePorts(t, 40)
 	config := fmt.Sprintf(`net_interface 127.0.0.1
 sip_listen 127.0.0.1:%d
 audio_source aufile,%s
@@ -61,7 +61,7 @@ module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:%d
-`, p.sip, o.Say, rtp, rtp+40, p.keys, p.dir, p.ctl)
+`, p.sip, o.Say, rtp, rtp+39, p.keys, p.dir, p.ctl)
 	account := fmt.Sprintf("<sip:phone@127.0.0.1:%d>;regint=0;audio_codecs=%s", p.sip, o.Codecs)
 	if o.Answer {
 		account += ";answermode=auto"

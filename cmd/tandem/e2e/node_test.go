@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -53,29 +54,47 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-// freePort finds a port that is free for UDP and TCP on 127.0.0.1, with the
-// next nine free for UDP (baresip takes the next for TLS).
-func freePort(t testing.TB) int {
+// nextPort is where the search for free ports goes on: the tests of this process
+// share one range, in which neither the kernel (32768 and up) nor a node's RTP
+// (20000-29999) takes a port by itself.
+var nextPort atomic.Uint32
+
+const firstPort, lastPort = 10000, 19999
+
+// freePorts finds n successive ports that are free for UDP and TCP on
+// 127.0.0.1, the first of them even.
+func freePorts(t testing.TB, n int) int {
 	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		u, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", port))
-		l.Close()
-		if err != nil {
-			continue
-		}
-		u.Close()
-		if port < 20000 || port > 29999 { // the RTP range of the nodes
+	nextPort.CompareAndSwap(0, uint32(os.Getpid()*101)) // other processes test, too
+	n += n % 2
+	for range 2000 {
+		at := nextPort.Add(uint32(n)) % (lastPort - firstPort - uint32(n))
+		if port := firstPort + int(at/2*2); free(port, n) {
 			return port
 		}
 	}
 	t.Fatal("no free port")
 	return 0
 }
+
+func free(port, n int) bool {
+	for ; n > 0; n-- {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			return false
+		}
+		l.Close()
+		u, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			return false
+		}
+		u.Close()
+		port++
+	}
+	return true
+}
+
+func freePort(t testing.TB) int { return freePorts(t, 1) }
 
 // tandem is the binary under test.
 func tandem(t testing.TB) string {

@@ -60,7 +60,7 @@ func startSIPp(t testing.TB, o sippOptions) *sipp {
 	if o.Timeout == 0 {
 		o.Timeout = 30 * time.Second
 	}
-	media := 30000 + 2*(s.Port%10000)
+	media := freePorts(t, 4)
 	args := []string{"-sf", file, "-i", "127.0.0.1", "-p", fmt.Sprint(s.Port), "-mi", "127.0.0.1", "-mp", fmt.Sprint(media),
 		"-m", fmt.Sprint(max(1, o.Calls)), "-r", fmt.Sprint(max(1, o.Rate)), "-nostdin", "-trace_err", "-error_file", filepath.Join(s.dir, "errors"),
 		"-timeout", fmt.Sprintf("%ds", int(o.Timeout.Seconds())), "-timeout_error", "-recv_timeout", "20000"}
