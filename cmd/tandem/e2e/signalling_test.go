@@ -132,6 +132,12 @@ func TestDrain(t *testing.T) {
 	p := newPhone(t, phoneOptions{Codecs: "pcmu", Say: source(t, low)})
 	p.dial(n.uri("600"))
 	n.cmd.Process.Signal(syscall.SIGTERM)
+	n.eventually(3*time.Second, "draining", func() error {
+		if v, err := n.metric("tandem_draining"); err != nil || v != 1 {
+			return fmt.Errorf("tandem_draining is %v, %v", v, err)
+		}
+		return nil
+	})
 	w := newWire(t, "127.0.0.1")
 	n.eventually(3*time.Second, "new calls are refused", func() error {
 		a := w.attempt(n.sip, "600")
