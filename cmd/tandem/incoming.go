@@ -46,7 +46,7 @@ func (n *node) incoming(info sip.LegInfo) (take func(*ua.Leg), refuse sip.Cause)
 				status = 503
 			}
 			n.refuse(info, from, to, status, err.Error())
-			leg.Hangup(sip.StatusCause(status, sip.Local))
+			_ = leg.Hangup(sip.StatusCause(status, sip.Local)) // it may be over already
 		}
 	}, sip.Cause{}
 }

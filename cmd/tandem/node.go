@@ -280,7 +280,7 @@ func (n *node) openAPI(ctx context.Context) (err error) {
 		Store: n.store, Calls: (*backend)(n), Refusals: n.refusals, Recordings: n.files, Customer: implicitCustomer,
 	})
 	host, port := n.cfg.API.Listen.Split()
-	if n.listener, err = net.Listen("tcp", net.JoinHostPort(host, port)); err != nil {
+	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port)); err != nil {
 		return fmt.Errorf("api.listen: %w", err)
 	}
 	n.log.Info("API", "local", n.listener.Addr().String())

@@ -122,7 +122,8 @@ func TestDetectorTalkOff(t *testing.T) {
 		for h := 1.0; h*pitch < 3600; h++ {
 			gain := 0.02
 			for k, f := range formant {
-				gain += math.Exp(-math.Pow((h*pitch-f)/120, 2)) / float64(k+1)
+				off := (h*pitch - f) / 120
+				gain += math.Exp(-off*off) / float64(k+1)
 			}
 			gains = append(gains, gain)
 		}

@@ -40,7 +40,6 @@ type Bridge struct {
 	closed  bool
 	relay   [2]*Participant // the two whose packets are handed on; the same one twice for an echo
 	passing [2]*Participant // the two who are sent each other's digits
-	linked  bool            // passing is set
 
 	sum  []int32        // what is said in this tick
 	tail [tailMax]int32 // the fading end of voices that have left

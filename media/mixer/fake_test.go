@@ -21,13 +21,11 @@ type fakePort struct {
 	silent bool
 	keep   bool
 
-	mu     sync.Mutex
-	n      int
-	heard  []int16 // silence as zeros
-	quiet  int     // ticks marked silent
-	ticks  int
-	worker *worker.Worker // where it was used last
-	inUse  *worker.Worker // where it belongs
+	mu    sync.Mutex
+	n     int
+	heard []int16 // silence as zeros
+	quiet int     // ticks marked silent
+	ticks int
 }
 
 func speaker(hz float64) *fakePort { return &fakePort{rate: 8000, hz: hz, peak: 1000, keep: true} }

@@ -41,6 +41,7 @@ type Bye struct{ Leg string }
 // A Direction says, from our side, which way audio flows (RFC 3264 §5.1).
 type Direction uint8
 
+// The directions of RFC 3264, from our side.
 const (
 	SendRecv Direction = iota
 	SendOnly           // we hold the peer: what it sends is not heard
