@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tandem/codec"
+	"tandem/sip"
 )
 
 // text is implemented by pointers to types that read themselves from a scalar.
@@ -328,24 +329,7 @@ func (p *Pattern) parse(s string) error {
 }
 
 // Match says whether s as a whole fits the pattern.
-func (p Pattern) Match(s string) bool {
-	parts := strings.Split(string(p), "*")
-	if len(parts) == 1 {
-		return s == parts[0]
-	}
-	s, ok := strings.CutPrefix(s, parts[0])
-	if !ok {
-		return false
-	}
-	for _, part := range parts[1 : len(parts)-1] {
-		_, after, ok := strings.Cut(s, part)
-		if !ok {
-			return false
-		}
-		s = after
-	}
-	return strings.HasSuffix(s, parts[len(parts)-1])
-}
+func (p Pattern) Match(s string) bool { return sip.Match(string(p), s) }
 
 // A URL is an absolute URL, or "" where none is given.
 type URL string

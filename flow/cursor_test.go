@@ -2,7 +2,6 @@ package flow_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -102,11 +101,6 @@ func TestStacksAreBounded(t *testing.T) {
 			t.Errorf("%d deep, %d left", depth, left)
 		}
 	})
-}
-
-func ExampleMatch() {
-	fmt.Println(flow.Match("+46*", "+46701234567"))
-	// Output: true
 }
 
 func (f *flowOf) Start(_ context.Context, info flow.Info) (flow.Program, error) {

@@ -61,22 +61,6 @@ func TestNormalAddress(t *testing.T) {
 	}
 }
 
-func TestMatch(t *testing.T) {
-	for _, tt := range []struct {
-		pattern, s string
-		want       bool
-	}{
-		{"7000", "7000", true}, {"7000", "70001", false}, {"", "", true}, {"", "x", false},
-		{"*", "", true}, {"*", "anything", true}, {"+46*", "+4670", true}, {"+46*", "+45", false},
-		{"*46", "0046", true}, {"*46", "0046x", false}, {"a*b*c", "aXbYc", true}, {"a*b*c", "abc", true},
-		{"a*b*c", "acb", false}, {"a*a", "a", false}, {"**", "x", true}, {"a**c", "abc", true}, {"*b*", "abc", true}, {"*ab*ab*", "abab", true}, {"*ab*ab*", "aba", false},
-	} {
-		if got := flow.Match(tt.pattern, tt.s); got != tt.want {
-			t.Errorf("Match(%q, %q) = %v", tt.pattern, tt.s, got)
-		}
-	}
-}
-
 func TestVariables(t *testing.T) {
 	v := flow.NewVariables()
 	v.Set("a", "A")

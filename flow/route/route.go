@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"tandem/flow"
+	"tandem/sip"
 )
 
 // Users stands, as a rule's Trunk, for all registered users.
@@ -102,9 +103,9 @@ func (r *Rule) why(c Call) string {
 			return fmt.Sprintf("trunk %s, but the call comes from no trunk", r.Trunk)
 		}
 		return fmt.Sprintf("trunk %s, but the call comes from %s", r.Trunk, c.Trunk)
-	case r.From != "" && !flow.Match(r.From, c.From):
+	case r.From != "" && !sip.Match(r.From, c.From):
 		return fmt.Sprintf("from %q does not match %q", r.From, c.From)
-	case r.To != "" && !flow.Match(r.To, c.To):
+	case r.To != "" && !sip.Match(r.To, c.To):
 		return fmt.Sprintf("to %q does not match %q", r.To, c.To)
 	}
 	return ""

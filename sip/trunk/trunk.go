@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -147,30 +146,12 @@ func (t *Table) Trunk(name string) *Trunk { return t.byName[name] }
 // if no line matches.
 func (t *Table) Outbound(number string) []*Trunk {
 	for _, l := range t.outbound {
-		if !Match(l.pattern, number) {
+		if !sip.Match(l.pattern, number) {
 			continue
 		}
 		return slices.DeleteFunc(slices.Clone(l.trunks), func(tr *Trunk) bool { return tr.To.Host == "" })
 	}
 	return nil
-}
-
-// Match says whether s is what pattern describes: * stands for any characters,
-// all others for themselves.
-func Match(pattern, s string) bool {
-	first, rest, star := strings.Cut(pattern, "*")
-	if !star {
-		return pattern == s
-	}
-	s, ok := strings.CutPrefix(s, first)
-	for ok && rest != "" {
-		var part string
-		if part, rest, star = strings.Cut(rest, "*"); !star {
-			return strings.HasSuffix(s, part)
-		}
-		_, s, ok = strings.Cut(s, part)
-	}
-	return ok
 }
 
 // Target is the Request-URI for a number at this trunk: its target with the
