@@ -303,7 +303,8 @@ func (n *node) openSIP(context.Context) error {
 	err = n.engine.listen(ua.Config{
 		Transport:   transport.Config{Listen: listen, Advertise: string(n.cfg.SIP.Advertise), Accept: n.trunks.Known},
 		MediaListen: n.cfg.Media.Listen, MediaAdvertise: n.cfg.Media.Advertise, Codecs: order,
-		Identify: n.identify, Incoming: n.incoming, Log: n.log,
+		InbandDTMF: true, // where a peer has no telephone-event
+		Identify:   n.identify, Incoming: n.incoming, Log: n.log,
 	})
 	if err != nil {
 		return err
