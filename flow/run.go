@@ -25,7 +25,7 @@ var errLoop = errors.New("too many steps without media moving")
 // an incoming one.
 func (c *Call) run(place func() error) {
 	defer c.finish()
-	c.log.Info("call starts", "dir", c.rec.Direction, "trunk", c.rec.Trunk, "sipid", c.rec.SIPCallID)
+	c.log.Info("call starts", "dir", c.rec.Direction, "trunk", c.rec.Trunk, "from", c.rec.Source.Target, "to", c.rec.Destination.Target, "sipid", c.rec.SIPCallID)
 	if place != nil {
 		if err := place(); err != nil {
 			return
@@ -186,7 +186,7 @@ type wakeUp func()
 func (c *Call) logEnd(dropped int) {
 	r := &c.rec
 	args := []any{
-		"dir", r.Direction, "trunk", r.Trunk, "status", r.SIPStatus, "cause", r.HangupCause,
+		"dir", r.Direction, "trunk", r.Trunk, "sipid", r.SIPCallID, "status", r.SIPStatus, "cause", r.HangupCause,
 		"by", r.HangupBy, "reason", r.HangupReason,
 		"dur", time.Time(r.TMHangup).Sub(time.Time(r.TMCreate)).Round(time.Millisecond),
 	}
