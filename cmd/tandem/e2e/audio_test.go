@@ -202,3 +202,6 @@ func glob(t testing.TB, pattern string) []string {
 	}
 	return list
 }
+
+// dbfs is the mean square of a level.
+func dbfs(db float64) float64 { return math.Pow(10, db/10) }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -19,6 +20,10 @@ type wire struct {
 	conn *net.UDPConn
 	got  chan message
 	rtp  *net.UDPConn
+	seen map[string]bool // what expect has passed already
+
+	mu  sync.Mutex
+	all []message
 }
 
 // A message as it came.
@@ -27,6 +32,7 @@ type message struct {
 	start  string
 	header map[string][]string // names in lower case
 	body   string
+	raw    string
 	at     time.Time
 }
 
@@ -52,7 +58,13 @@ func newWire(t testing.TB, ip string) *wire {
 			}
 			m := parse(string(buf[:n]))
 			m.from, m.at = from, time.Now()
-			w.got <- m
+			w.mu.Lock()
+			w.all = append(w.all, m)
+			w.mu.Unlock()
+			select {
+			case w.got <- m:
+			default: // nobody reads; messages has it
+			}
 		}
 	}()
 	t.Cleanup(func() { c.Close(); r.Close() })
@@ -62,7 +74,7 @@ func newWire(t testing.TB, ip string) *wire {
 func parse(text string) message {
 	head, body, _ := strings.Cut(text, "\r\n\r\n")
 	lines := strings.Split(head, "\r\n")
-	m := message{start: lines[0], header: map[string][]string{}, body: body}
+	m := message{start: lines[0], header: map[string][]string{}, body: body, raw: text}
 	for _, l := range lines[1:] {
 		name, value, _ := strings.Cut(l, ":")
 		name = strings.ToLower(strings.TrimSpace(name))
@@ -109,6 +121,13 @@ func (m message) target() string {
 	return c
 }
 
+// messages are all that have come so far.
+func (w *wire) messages() []message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.all[:len(w.all):len(w.all)]
+}
+
 func (w *wire) port() int    { return w.conn.LocalAddr().(*net.UDPAddr).Port }
 func (w *wire) host() string { return w.conn.LocalAddr().String() }
 
@@ -153,6 +172,7 @@ type attempt struct {
 	id     string
 	to     string // To with the tag, once known
 	target string
+	seq    int // CSeq of the last request
 }
 
 func (w *wire) attempt(port int, number string) *attempt {
