@@ -130,11 +130,11 @@ func (d *Dialog) reinvited(x *incoming) {
 	case in != nil && in.stop == nil:
 		x.respond(500, retryAfter(), nil) // the one before is not answered
 		return
-	case in != nil && in.offered, d.ours != nil && d.ours.timer == nil:
+	case in != nil && in.offered, d.ours != nil && d.ours.timer == nil, d.owner && d.state == early:
 		x.respond(491, nil, nil) // an offer of ours waits for its answer
 		return
 	}
-	if d.user == nil || d.state == early {
+	if d.user == nil {
 		x.respond(481, nil, nil)
 		return
 	}
