@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"tandem/flow"
 	"tandem/flow/action"
 	"tandem/flow/api"
 	"tandem/flow/api/voipbin"
+	"tandem/flow/conference"
 	"tandem/flow/event"
 )
 
@@ -84,4 +86,42 @@ func (b *backend) Hangup(_ context.Context, id string) (event.Call, error) {
 		return *s, nil
 	}
 	return event.Call{}, voipbin.ErrNotLive
+}
+
+// rooms are the node's conferences as the REST API commands them. It implements
+// [voipbin.Conferences].
+type rooms struct{ *conference.Rooms }
+
+// Conference implements [voipbin.Conferences].
+func (r rooms) Conference(id string) *event.Conference {
+	if room := r.Get(id); room != nil {
+		return room.Snapshot()
+	}
+	return nil
+}
+
+// Record implements [voipbin.Conferences].
+func (r rooms) Record(ctx context.Context, id string, duration time.Duration) error {
+	room := r.Get(id)
+	if room == nil {
+		return api.NotFound("CONFERENCE")
+	}
+	if _, err := room.Record(ctx, duration); err != nil {
+		return api.Conflict("CONFERENCE_STATE_INVALID", err.Error())
+	}
+	return nil
+}
+
+// StopRecording implements [voipbin.Conferences].
+func (r rooms) StopRecording(id string) {
+	if room := r.Get(id); room != nil {
+		room.StopRecording()
+	}
+}
+
+// End implements [voipbin.Conferences].
+func (r rooms) End(id string) {
+	if room := r.Get(id); room != nil {
+		room.End()
+	}
 }

@@ -277,7 +277,7 @@ func (n *node) openAPI(ctx context.Context) (err error) {
 	}
 	n.api.Debug()
 	voipbin.Mount(n.api, voipbin.Backend{
-		Store: n.store, Calls: (*backend)(n), Refusals: n.refusals, Recordings: n.files, Customer: implicitCustomer,
+		Store: n.store, Calls: (*backend)(n), Conferences: rooms{n.rooms}, Refusals: n.refusals, Recordings: n.files, Customer: implicitCustomer,
 	})
 	host, port := n.cfg.API.Listen.Split()
 	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port)); err != nil {

@@ -246,4 +246,5 @@ func TestCancelAtRandomMoments(t *testing.T) {
 		return nil
 	})
 	n.records(100) // a page
+	callee.checkAnswered()
 }

@@ -351,7 +351,7 @@ func TestKeyStopsTalk(t *testing.T) {
 			if !speech(p) {
 				delays = append(delays, p.at.Sub(pressed))
 				for _, p := range list[k:] {
-					if speech(p) {
+					if d := p.at.Sub(pressed); d < 250*time.Millisecond && speech(p) {
 						t.Errorf("trial %d: speech goes on %v after the key", i, p.at.Sub(pressed))
 						break
 					}

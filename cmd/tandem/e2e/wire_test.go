@@ -22,8 +22,9 @@ type wire struct {
 	rtp  *net.UDPConn
 	seen map[string]bool // what expect has passed already
 
-	mu  sync.Mutex
-	all []message
+	mu       sync.Mutex
+	all      []message
+	answered map[string]bool // by answerAll, by Call-ID
 }
 
 // A message as it came.
@@ -265,9 +266,51 @@ func (w *wire) answerAll(delay func() time.Duration) {
 			case id := <-answer:
 				if s := calls[id]; !s.done {
 					s.done = true
+					w.mu.Lock()
+					if w.answered == nil {
+						w.answered = map[string]bool{}
+					}
+					w.answered[id] = true
+					w.mu.Unlock()
 					w.respond(s.invite, 200, "OK", "t"+id[:8], "", w.sdp())
 				}
 			}
 		}
 	}()
+}
+
+// checkAnswered fails the test unless every call that answerAll has answered was
+// acknowledged and then hung up, and none of the others was.
+func (w *wire) checkAnswered() {
+	w.t.Helper()
+	calls := map[string]map[string]time.Time{} // when the first request of a method came, by Call-ID
+	for _, m := range w.messages() {
+		id := m.get("call-id")
+		if m.status() != 0 {
+			continue
+		}
+		if calls[id] == nil {
+			calls[id] = map[string]time.Time{}
+		}
+		method := m.method()
+		if calls[id][method].IsZero() {
+			calls[id][method] = m.at
+		}
+	}
+	answered := 0
+	for id, got := range calls {
+		w.mu.Lock()
+		was := w.answered[id]
+		w.mu.Unlock()
+		ack, bye := got["ACK"], got["BYE"]
+		switch {
+		case was && (ack.IsZero() || bye.IsZero() || bye.Before(ack)):
+			w.t.Errorf("a call that was answered got ACK at %v and BYE at %v", ack, bye)
+		case !was && !bye.IsZero():
+			w.t.Error("a call that was not answered got BYE")
+		case was:
+			answered++
+		}
+	}
+	w.t.Logf("%d of %d calls were answered, acknowledged and hung up", answered, len(calls))
 }

@@ -49,9 +49,11 @@ var ErrNotLive = errors.New("the call is not up")
 
 // A Backend is what the API shows and commands.
 type Backend struct {
-	Store    store.Store
-	Calls    Calls
-	Refusals *api.Refusals
+	Store store.Store
+	Calls Calls
+	// Conferences are those that are open.
+	Conferences Conferences
+	Refusals    *api.Refusals
 	// Recordings is the folder with the files; nil where there is none.
 	Recordings *os.Root
 	// Customer is the id of the implicit customer.
@@ -68,7 +70,10 @@ func Mount(s *api.Server, b Backend) {
 	s.Handle("POST /v1.0/calls/{id}/hangup", b.hangupCall)
 
 	s.Handle("GET /v1.0/conferences", list(b.Store.Conferences, func(c *event.Conference) (event.Time, string) { return c.TMCreate, c.ID }))
-	s.Handle("GET /v1.0/conferences/{id}", get("CONFERENCE", b.Store.Conference))
+	s.Handle("GET /v1.0/conferences/{id}", b.getConference)
+	s.Handle("DELETE /v1.0/conferences/{id}", b.endConference)
+	s.Handle("POST /v1.0/conferences/{id}/recording_start", b.recordConference)
+	s.Handle("POST /v1.0/conferences/{id}/recording_stop", b.stopConferenceRecording)
 	s.Handle("GET /v1.0/conferencecalls", list(b.Store.Conferencecalls, func(c *event.Conferencecall) (event.Time, string) { return c.TMCreate, c.ID }))
 	s.Handle("GET /v1.0/conferencecalls/{id}", get("CONFERENCECALL", b.Store.Conferencecall))
 	s.Handle("GET /v1.0/recordings", list(b.Store.Recordings, func(r *event.Recording) (event.Time, string) { return r.TMCreate, r.ID }))

@@ -70,9 +70,27 @@ func (f *fakeCalls) Hangup(_ context.Context, id string) (event.Call, error) {
 	return event.Call{}, ErrNotLive
 }
 
+// fakeRooms are the open conferences of a test; log is what they were told.
+type fakeRooms struct {
+	open map[string]*event.Conference
+	log  []string
+}
+
+func (f *fakeRooms) Conference(id string) *event.Conference { return f.open[id] }
+
+func (f *fakeRooms) Record(_ context.Context, id string, d time.Duration) error {
+	f.log = append(f.log, fmt.Sprintf("record %s %v", id, d))
+	f.open[id].RecordingID = "00000000-0000-8000-8000-000000000077"
+	return nil
+}
+
+func (f *fakeRooms) StopRecording(id string) { f.log = append(f.log, "stop "+id) }
+func (f *fakeRooms) End(id string)           { f.log = append(f.log, "end "+id) }
+
 type rig struct {
 	t     *testing.T
 	calls *fakeCalls
+	rooms *fakeRooms
 	store *sqlite.Store
 	ref   *api.Refusals
 	srv   *api.Server
@@ -81,7 +99,7 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	g := &rig{t: t, calls: &fakeCalls{}, ref: api.NewRefusals(10), dir: t.TempDir()}
+	g := &rig{t: t, calls: &fakeCalls{}, rooms: &fakeRooms{open: map[string]*event.Conference{}}, ref: api.NewRefusals(10), dir: t.TempDir()}
 	var err error
 	if g.store, err = sqlite.Open(context.Background(), filepath.Join(g.dir, "tandem.db")); err != nil {
 		t.Fatal(err)
@@ -95,7 +113,7 @@ func newRig(t *testing.T) *rig {
 	if g.srv, err = api.New(api.Config{Keys: []api.Key{{Name: "ops", Secret: "k"}}, Log: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
 	}
-	Mount(g.srv, Backend{Store: g.store, Calls: g.calls, Refusals: g.ref, Recordings: root})
+	Mount(g.srv, Backend{Store: g.store, Calls: g.calls, Conferences: g.rooms, Refusals: g.ref, Recordings: root})
 	return g
 }
 
