@@ -4,8 +4,10 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -171,7 +173,14 @@ func TestConferenceOfThree(t *testing.T) {
 		p.dial(n.uri("700"))
 		phones = append(phones, p)
 	}
+	room := n.only("/v1.0/conferences")
+	if err := n.command("POST", "/v1.0/conferences/"+room+"/recording_start", `{"format": "wav"}`); err != nil {
+		t.Fatal(err)
+	}
 	time.Sleep(4 * time.Second) // what they hear is recorded meanwhile
+	if err := n.command("POST", "/v1.0/conferences/"+room+"/recording_stop", ""); err != nil {
+		t.Fatal(err)
+	}
 	for _, p := range phones {
 		p.hangup()
 	}
@@ -188,7 +197,50 @@ func TestConferenceOfThree(t *testing.T) {
 		}
 	}
 	n.records(3)
+	rec := readWAV(t, filepath.Join(n.dir, "recordings", n.only("/v1.0/recordings")+".wav"))
+	if len(rec) != 1 || rec[0].seconds() < 3.5 {
+		t.Fatalf("the recording of the mix has %d channels of %.1f s", len(rec), rec[0].seconds())
+	}
+	for j, hz := range tones {
+		if l := rec[0].tone(hz); l < -30 {
+			t.Errorf("the recording of the mix has member %d at %.0f dBFS", j, l)
+		}
+	}
 	n.idle()
+}
+
+// only is the id of the one object of a list.
+func (n *node) only(path string) string {
+	n.t.Helper()
+	var list struct{ Result []struct{ ID string } }
+	n.eventually(5*time.Second, "one object at "+path, func() error {
+		if err := n.get(path, &list); err != nil {
+			return err
+		}
+		if len(list.Result) != 1 {
+			return fmt.Errorf("%d objects", len(list.Result))
+		}
+		return nil
+	})
+	return list.Result[0].ID
+}
+
+// command sends a command to the API.
+func (n *node) command(method, path, body string) error {
+	req, err := http.NewRequest(method, "http://"+n.api+path, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if b, _ := io.ReadAll(res.Body); res.StatusCode/100 != 2 {
+		return fmt.Errorf("%s %s: %s: %s", method, path, res.Status, b)
+	}
+	return nil
 }
 
 // TestCancelAtRandomMoments: 200 callers give up while the callee rings or
