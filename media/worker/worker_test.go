@@ -421,26 +421,39 @@ func TestMemorySocket(t *testing.T) {
 	})
 }
 
-func TestNextTakesTheLeastBurdened(t *testing.T) {
+func TestNextFillsOneWorkerAfterTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, err := New(3, Options{Clock: media.SystemClock{}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer p.Stop()
+		add := func(w *Worker, n int) {
+			on(w, func() {
+				for range n {
+					w.AddTick(&metronome{})
+				}
+			})
+		}
+		ws := p.Workers()
+		for i, w := range ws {
+			if got := p.Next(); got.ID() != i {
+				t.Errorf("worker %d while %d has nothing to do", got.ID(), i)
+			}
+			add(w, fill)
+		}
 		seen := map[*Worker]int{}
 		for range 3 {
 			seen[p.Next()]++
 		}
 		if len(seen) != 3 {
-			t.Errorf("idle workers given %v", seen)
+			t.Errorf("equals given %v", seen)
 		}
-		ws := p.Workers()
-		on(ws[0], func() { ws[0].AddTick(&metronome{}) })
+		add(ws[0], 1)
 		on(ws[2], func() { _ = ws[2].AddSocket(NewSocket(&memory{}), nil) })
 		for range 4 {
 			if w := p.Next(); w.ID() != 1 {
-				t.Errorf("worker %d", w.ID())
+				t.Errorf("given worker %d, 1 has the least to do", w.ID())
 			}
 		}
 	})
