@@ -51,9 +51,20 @@ type Calls struct {
 
 	mu       sync.Mutex
 	calls    map[string]*Call
+	ended    []ended // the last ones, in the order in which they did
 	draining bool
 	idle     chan struct{} // closed when draining and empty
 }
+
+// An ended call is remembered for a while.
+type ended struct {
+	at   time.Time
+	call *event.Call
+}
+
+// endedMemory is how long a call that has ended is remembered: longer than it
+// takes to be found in the records.
+const endedMemory = 3 * time.Second
 
 // NewCalls makes the registry of a node.
 func NewCalls(cfg Config) *Calls {
@@ -171,9 +182,36 @@ func (n *Calls) remove(c *Call) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.calls, c.id)
+	n.forget()
+	if s := c.Snapshot(); s != nil {
+		n.ended = append(n.ended, ended{n.cfg.Clock.Now(), s})
+	}
 	if n.draining && len(n.calls) == 0 {
 		n.closeIdle()
 	}
+}
+
+// forget drops calls that ended a while ago. The lock is held.
+func (n *Calls) forget() {
+	old := 0
+	for old < len(n.ended) && n.cfg.Clock.Now().Sub(n.ended[old].at) > endedMemory {
+		old++
+	}
+	clear(n.ended[:old])
+	n.ended = n.ended[old:]
+}
+
+// Ended are the last snapshots of calls that ended in the last seconds, in the
+// order in which they did.
+func (n *Calls) Ended() []*event.Call {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.forget()
+	list := make([]*event.Call, 0, len(n.ended))
+	for _, e := range n.ended {
+		list = append(list, e.call)
+	}
+	return list
 }
 
 func (n *Calls) closeIdle() {

@@ -18,8 +18,9 @@ import (
 // [voipbin.Calls].
 type backend node
 
-// List implements [voipbin.Calls].
-func (b *backend) List() []*event.Call { return b.calls.List() }
+// List implements [voipbin.Calls]. Calls that have just ended are among them,
+// until their records are written.
+func (b *backend) List() []*event.Call { return append(b.calls.List(), b.calls.Ended()...) }
 
 // Create implements [voipbin.Calls].
 func (b *backend) Create(_ context.Context, n voipbin.NewCall) ([]event.Call, error) {

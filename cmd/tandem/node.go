@@ -277,7 +277,7 @@ func (n *node) openAPI(ctx context.Context) (err error) {
 	}
 	n.api.Debug()
 	voipbin.Mount(n.api, voipbin.Backend{
-		Store: n.store, Calls: (*backend)(n), Conferences: rooms{n.rooms}, Refusals: n.refusals, Recordings: n.files, Customer: implicitCustomer,
+		Store: n.recorder.Reading(), Calls: (*backend)(n), Conferences: rooms{n.rooms}, Refusals: n.refusals, Recordings: n.files, Customer: implicitCustomer,
 	})
 	host, port := n.cfg.API.Listen.Split()
 	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port)); err != nil {
@@ -304,7 +304,7 @@ func (n *node) openSIP(context.Context) error {
 		Transport:   transport.Config{Listen: listen, Advertise: string(n.cfg.SIP.Advertise), Accept: n.trunks.Known},
 		MediaListen: n.cfg.Media.Listen, MediaAdvertise: n.cfg.Media.Advertise, Codecs: order,
 		InbandDTMF: true, // where a peer has no telephone-event
-		Identify:   n.identify, Incoming: n.incoming, Log: n.log,
+		Identify:   n.identify, Incoming: n.incoming, Refused: n.refused, Log: n.log,
 	})
 	if err != nil {
 		return err

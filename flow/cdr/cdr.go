@@ -2,8 +2,12 @@
 // store in batches, and never is in a call's way. When a process died with
 // calls up, the next one closes their records.
 //
-//	journal ──Next──▶ Recorder ──Apply──▶ store
+//	journal ──Next──▶ Recorder ──Apply──▶ store ◀── Reading ◀── API
 //	                     └──every 2 s──▶ beat: "alive at"
+//
+// The store lags behind the journal by [Gather], in which most of what happens
+// to a call's record comes together; who reads through [Recorder.Reading] does
+// not see that.
 package cdr
 
 import (
@@ -11,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +28,12 @@ import (
 const Reader = "cdr"
 
 // batch is how many events are written in one transaction at most.
-const batch = 1000
+const batch = 4000
+
+// Gather is how long events are gathered before they are written. A call that
+// is set up tells of itself half a dozen times within seconds, and only the
+// last state is written.
+const Gather = time.Second
 
 // Beat is how often the node notes that it is alive: how wrong the end of a
 // call can be that was up when the process died.
@@ -48,6 +58,11 @@ type Recorder struct {
 	o      Options
 
 	written, refused atomic.Uint64
+
+	mu      sync.Mutex
+	wanted  uint64        // somebody waits for the events before this index
+	hurry   func()        // ends the gathering
+	applied chan struct{} // closed and replaced after each batch
 }
 
 // New makes a recorder. Recover and then Run are to be called.
@@ -59,7 +74,7 @@ func New(bus *event.Bus, st store.Store, o Options) (*Recorder, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	return &Recorder{bus: bus, store: st, reader: r, o: o}, nil
+	return &Recorder{bus: bus, store: st, reader: r, o: o, hurry: func() {}, applied: make(chan struct{})}, nil
 }
 
 // Stats counts what a recorder did.
@@ -123,7 +138,50 @@ func (r *Recorder) step(ctx context.Context) error {
 	if err := r.apply(ctx, recs); err != nil {
 		return err
 	}
-	return r.reader.Ack(recs[len(recs)-1].Index)
+	if err := r.reader.Ack(recs[len(recs)-1].Index); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	close(r.applied)
+	r.applied = make(chan struct{})
+	r.mu.Unlock()
+	return nil
+}
+
+// gather waits for more events, unless somebody wants to read.
+func (r *Recorder) gather(ctx context.Context) error {
+	until, hurry := context.WithTimeout(ctx, Gather)
+	defer hurry()
+	r.mu.Lock()
+	r.hurry = hurry
+	wanted := r.wanted > r.reader.Acked()
+	r.mu.Unlock()
+	if !wanted {
+		r.reader.Gather(until, batch)
+	}
+	return ctx.Err()
+}
+
+// Flush waits until the store has what the journal holds now.
+func (r *Recorder) Flush(ctx context.Context) error {
+	upto := r.reader.Readable()
+	for {
+		r.mu.Lock()
+		done, applied := r.reader.Acked() >= upto, r.applied
+		if !done {
+			r.wanted = max(r.wanted, upto)
+			r.hurry()
+		}
+		r.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-applied:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // apply writes a batch, again and again while the store refuses.
@@ -166,7 +224,11 @@ func (r *Recorder) Run(ctx context.Context) error {
 		<-done
 	}()
 	for {
-		if err := r.step(ctx); err != nil {
+		err := r.gather(ctx)
+		if err == nil {
+			err = r.step(ctx)
+		}
+		if err != nil {
 			if errors.Is(err, event.ErrClosed) || ctx.Err() != nil {
 				return nil
 			}

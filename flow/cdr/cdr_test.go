@@ -183,6 +183,62 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestReading: who is told of an event finds it in the record at once, though
+// the recorder gathers.
+func TestReading(t *testing.T) {
+	bus, st, r, err := open(t.TempDir(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	done := make(chan error, 1)
+	go func() { done <- r.Run(context.Background()) }()
+	told := r.bus.Subscribe(100, nil)
+	begun := time.Now()
+	for n := range 5 {
+		bus.Publish(event.Event{Type: event.TypeCallCreated, Call: id(n), Data: event.Call{ID: id(n)}})
+		<-told.Events()
+		for upto := r.reader.Readable(); upto < uint64(n+1); upto = r.reader.Readable() {
+			time.Sleep(time.Millisecond) // to the disk
+		}
+		if _, err := r.Reading().Call(context.Background(), id(n)); err != nil {
+			t.Errorf("call %d: %v", n, err)
+		}
+		if calls, err := r.Reading().Calls(context.Background(), store.Page{Size: 10}); len(calls) != n+1 {
+			t.Errorf("%d of %d calls, %v", len(calls), n+1, err)
+		}
+	}
+	if d := time.Since(begun); d > 4*Gather {
+		t.Errorf("five look-ups took %v", d)
+	}
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	bus.Close()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Reading().Call(gone, id(0)); err == nil {
+		t.Error("read for nobody")
+	}
+	if _, err := r.Reading().Call(context.Background(), id(0)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReadingRefused: a store that takes nothing can be read.
+func TestReadingRefused(t *testing.T) {
+	bus, st, r, err := open(t.TempDir(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	bus.Publish(event.Event{Type: event.TypeCallCreated, Call: id(1), Data: event.Call{ID: id(1)}})
+	bus.Close()
+	if calls, err := r.Reading().Calls(context.Background(), store.Page{Size: 10}); err != nil || len(calls) != 0 {
+		t.Errorf("%d calls, %v", len(calls), err)
+	}
+}
+
 // beats is a store that notes heartbeats.
 type beats struct {
 	store.Store

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -60,6 +61,11 @@ const callMemory = time.Minute
 // retryEvery is how long the bus waits after the disk refused to write.
 const retryEvery = time.Second
 
+// gatherShare is the part of SyncEvery for which the bus gathers events before
+// it writes them: each call tells of a dozen things within milliseconds, and a
+// write for each of them costs more than all else that becomes of it.
+const gatherShare = 20
+
 // A Bus numbers events, keeps them in its journal and hands them on. All
 // methods may be called from any goroutine.
 type Bus struct {
@@ -71,7 +77,8 @@ type Bus struct {
 	mu      sync.Mutex
 	closed  bool
 	queue   []Event
-	held    int // events that the bus's goroutine has taken and the disk has not
+	spare   []Event // empty: the queue's next memory
+	held    int     // events that the bus's goroutine has taken and the disk has not
 	seqs    map[string]uint64
 	calls   map[string]*callSeq
 	lost    uint64 // since the last TypeLost
@@ -221,51 +228,49 @@ func (b *Bus) signal() {
 func (b *Bus) run() {
 	defer close(b.done)
 	defer b.endSubscriptions()
-	var unwritten []entry // encoded, refused by the disk so far
+	var unwritten pending // encoded, and not taken by the disk so far
 	var retry <-chan time.Time
 	for {
 		select {
 		case <-b.wake:
+			if b.journal != nil {
+				time.Sleep(b.o.SyncEvery / gatherShare)
+			}
 		case <-retry:
 		}
 		b.mu.Lock()
 		batch := b.queue
-		b.queue = nil
-		b.held = len(unwritten) + len(batch)
+		b.queue = b.spare
+		b.held = len(unwritten.entries) + len(batch)
 		closed := b.closed
+		subs := b.subscriptions()
 		b.sweep()
 		b.mu.Unlock()
 
-		for i := range batch {
-			batch[i].Data = b.encode(&batch[i])
-			if b.journal != nil {
-				unwritten = append(unwritten, entry{encodeRecord(&batch[i]), batch[i].Customer, batch[i].Seq})
-			}
+		b.encode(&unwritten, batch, len(subs) > 0)
+		var err error
+		if b.journal == nil {
+			unwritten.reset()
+		} else if err = b.journal.append(&unwritten); err != nil {
+			b.o.Log.Error("event journal does not take events; they wait in memory", "err", err, "waiting", len(unwritten.entries))
 		}
 		retry = nil
-		if len(unwritten) > 0 {
-			n, err := b.journal.append(unwritten)
-			unwritten = unwritten[n:]
-			if err != nil {
-				b.o.Log.Error("event journal does not take events; they wait in memory", "err", err, "waiting", len(unwritten))
-				retry = time.After(retryEvery)
-			}
-			b.mu.Lock()
-			b.held = len(unwritten)
-			if err != nil {
-				b.total.WriteErrors++
-			}
-			b.mu.Unlock()
-		} else {
-			b.mu.Lock()
-			b.held = 0
-			b.mu.Unlock()
+		b.mu.Lock()
+		b.held = len(unwritten.entries)
+		if err != nil {
+			b.total.WriteErrors++
+			retry = time.After(retryEvery)
 		}
-		b.deliver(batch)
+		b.mu.Unlock()
+		b.deliver(batch, subs)
 		b.tellTrimmed()
 		if closed {
 			return
 		}
+		clear(batch)
+		b.mu.Lock()
+		b.spare = batch[:0]
+		b.mu.Unlock()
 	}
 }
 
@@ -280,25 +285,19 @@ func (b *Bus) tellTrimmed() {
 	}
 }
 
-func (b *Bus) encode(e *Event) json.RawMessage {
-	if raw, ok := e.Data.(json.RawMessage); ok && json.Valid(raw) {
-		return raw
-	}
-	// Calls are most of what is published; they need no reflection.
-	switch c := e.Data.(type) {
-	case *Call:
-		if c != nil {
-			return c.AppendJSON(make([]byte, 0, 1024))
+// encode appends batch to p. Where the events are delivered besides, they get
+// their data encoded, in memory of their own: p's is used again.
+func (b *Bus) encode(p *pending, batch []Event, deliver bool) {
+	for i := range batch {
+		e := &batch[i]
+		data, err := p.add(e)
+		if err != nil {
+			b.o.Log.Error("event cannot be encoded", "type", e.Type, "call", e.Call, "err", err)
 		}
-	case Call:
-		return c.AppendJSON(make([]byte, 0, 1024))
+		if deliver {
+			e.Data = json.RawMessage(bytes.Clone(data))
+		}
 	}
-	raw, err := json.Marshal(e.Data)
-	if err != nil {
-		b.o.Log.Error("event cannot be encoded", "type", e.Type, "call", e.Call, "err", err)
-		return json.RawMessage("null")
-	}
-	return raw
 }
 
 // sweep forgets the numbering of calls that ended a while ago. The lock is

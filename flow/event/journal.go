@@ -193,48 +193,34 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// An entry is an event ready to be written.
-type entry struct {
-	record   []byte
-	customer string
-	seq      uint64
-}
-
-// append writes entries and says how many were taken. What a refused write
-// left behind is cut off again. Only the bus's goroutine calls it.
-func (j *journal) append(records []entry) (int, error) {
-	taken := 0
-	for taken < len(records) {
+// append writes what is pending as far as it can. What a refused write left
+// behind is cut off again. Only the bus's goroutine calls it.
+func (j *journal) append(p *pending) error {
+	for len(p.entries) > 0 {
 		if err := j.rotate(); err != nil {
-			return taken, err
+			return err
 		}
-		// One write for as many records as fit the file.
 		j.mu.Lock()
 		room, at, f := j.o.SegmentSize-j.last().size, j.last().size, j.file
 		j.mu.Unlock()
-		var buf []byte
-		n := 0
-		for n < len(records)-taken && (n == 0 || int64(len(buf)+len(records[taken+n].record)) <= room) {
-			buf = append(buf, records[taken+n].record...)
-			n++
+		records, entries := p.fit(room)
+		if _, err := f.WriteAt(records, at); err != nil {
+			return errors.Join(err, f.Truncate(at))
 		}
-		if _, err := f.WriteAt(buf, at); err != nil {
-			return taken, errors.Join(err, f.Truncate(at))
-		}
-		for _, e := range records[taken : taken+n] {
+		for _, e := range entries {
 			j.seqs[e.customer] = e.seq
 		}
-		taken += n
 		j.mu.Lock()
-		j.last().size += int64(len(buf))
-		j.written += uint64(n)
+		j.last().size += int64(len(records))
+		j.written += uint64(len(entries))
 		j.mu.Unlock()
+		p.written(len(entries))
 		select {
 		case j.dirty <- struct{}{}:
 		default:
 		}
 	}
-	return taken, nil
+	return nil
 }
 
 func (j *journal) last() *segment { return &j.segments[len(j.segments)-1] }
@@ -308,7 +294,7 @@ func (j *journal) sync() {
 			j.log.Error("event journal", "err", err)
 		}
 		select {
-		case <-time.After(j.o.SyncEvery):
+		case <-time.After(j.o.SyncEvery - j.o.SyncEvery/gatherShare): // the bus has gathered for the rest
 		case <-j.stop:
 			return
 		}

@@ -1,6 +1,10 @@
 package event
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // A Subscription gets events as they happen, as long as it keeps up.
 type Subscription struct {
@@ -41,18 +45,17 @@ func (s *Subscription) Close() {
 	})
 }
 
-// deliver hands batch to the live subscribers. Only the bus's goroutine calls
-// it, so nobody else sends on their channels.
-func (b *Bus) deliver(batch []Event) {
-	if len(batch) == 0 {
-		return
+// subscriptions are those there are. The lock is held.
+func (b *Bus) subscriptions() []*Subscription {
+	if len(b.subs) == 0 {
+		return nil
 	}
-	b.mu.Lock()
-	subs := make([]*Subscription, 0, len(b.subs))
-	for s := range b.subs {
-		subs = append(subs, s)
-	}
-	b.mu.Unlock()
+	return slices.Collect(maps.Keys(b.subs))
+}
+
+// deliver hands batch to live subscribers. Only the bus's goroutine calls it,
+// so nobody else sends on their channels.
+func (b *Bus) deliver(batch []Event, subs []*Subscription) {
 	var lost uint64
 	for _, s := range subs {
 		for i := range batch {

@@ -43,19 +43,20 @@ const (
 // errTorn says that there is no whole record at a place.
 var errTorn = errors.New("torn record")
 
+// errTooLong says that an event's data are more than a record should hold.
+var errTooLong = errors.New("data too long")
+
 // payload is what a record holds: a head where Seqs is not nil, else an event.
 type payload struct {
 	Seqs  map[string]uint64
 	Event Event
 }
 
-// encodeRecord frames an event whose Data is a json.RawMessage.
-func encodeRecord(e *Event) []byte {
-	raw, _ := e.Data.(json.RawMessage)
-	if len(raw) > maxRecord/2 {
-		raw = json.RawMessage("null") // nobody publishes that much
-	}
-	b := make([]byte, recordHeader, recordHeader+len(raw)+len(e.Type)+len(e.Customer)+len(e.Call)+40)
+// appendRecord appends the record of an event and says where in b its data
+// begin. Data that cannot be encoded are written as null, with an error.
+func appendRecord(b []byte, e *Event) (_ []byte, data int, err error) {
+	start := len(b)
+	b = append(b, make([]byte, recordHeader)...)
 	b = append(b, recordVersion, eventRecord)
 	b = binary.AppendUvarint(b, e.Seq)
 	b = binary.AppendUvarint(b, e.CallSeq)
@@ -63,7 +64,34 @@ func encodeRecord(e *Event) []byte {
 	b = appendText(b, e.Type)
 	b = appendText(b, e.Customer)
 	b = appendText(b, e.Call)
-	return seal(append(b, raw...))
+	data = len(b)
+	if b, err = appendData(b, e.Data); err == nil && len(b)-data > maxRecord/2 {
+		err = errTooLong
+	}
+	if err != nil {
+		b = append(b[:data], "null"...)
+	}
+	seal(b[start:])
+	return b, data, err
+}
+
+// appendData appends an event's data. Calls are most of what is published; they
+// need no reflection.
+func appendData(b []byte, data any) ([]byte, error) {
+	switch d := data.(type) {
+	case *Call:
+		if d != nil {
+			return d.AppendJSON(b), nil
+		}
+	case Call:
+		return d.AppendJSON(b), nil
+	case json.RawMessage:
+		if json.Valid(d) {
+			return append(b, d...), nil
+		}
+	}
+	text, err := json.Marshal(data)
+	return append(b, text...), err
 }
 
 // encodeHead frames the numbers of the streams.

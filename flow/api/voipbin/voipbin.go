@@ -33,7 +33,8 @@ type NewCall struct {
 // Calls are the calls that live on this node. Errors that are an [*api.Error]
 // are shown to the client, others are internal.
 type Calls interface {
-	// List gives those that are up, in any order.
+	// List gives those that are up, in any order; those that have just ended
+	// may follow.
 	List() []*event.Call
 	// Create places a call to each destination and returns without waiting
 	// for their outcome. Destinations that cannot be called are left out;

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -96,45 +95,24 @@ func tables() map[string]string {
 // in puts the name of a table, one of ours, into a query.
 func in(table, query string) string { return strings.ReplaceAll(query, "{table}", table) }
 
-// A row is an object with the columns beside it.
-type row struct {
-	ID       string     `json:"id"`
-	Customer string     `json:"customer_id"`
-	Node     string     `json:"node"`
-	Status   string     `json:"status"`
-	Created  event.Time `json:"tm_create"`
-	Deleted  event.Time `json:"tm_delete"`
-	doc      json.RawMessage
-}
-
-// rowOf makes the row of an event's object, which is kept as it came.
-func rowOf(e *event.Event) (row, error) {
-	var r row
-	doc, ok := e.Data.(json.RawMessage)
-	if !ok {
-		var err error
-		if doc, err = json.Marshal(e.Data); err != nil {
-			return r, err
-		}
-	}
-	r.doc = doc
-	err := json.Unmarshal(doc, &r)
-	if err == nil && (r.ID == "" || r.ID == event.NilID) {
-		err = errors.New("no id")
-	}
-	return r, err
-}
-
 // prepare makes the statements that Apply uses.
 func (s *Store) prepare(ctx context.Context) error {
 	var err error
 	s.upserts = map[string]*sql.Stmt{}
 	for _, table := range tables() {
+		columns := []string{"id", "customer_id", "node", "status", "tm_create", "tm_delete", "doc"}
+		var set []string
+		for _, c := range columns[1:] {
+			set = append(set, c+"=excluded."+c)
+		}
+		if table == "calls" {
+			columns = append(columns, "call_seq")
+			set = append(set, "call_seq=max(call_seq, excluded.call_seq)")
+		}
+		q := fmt.Sprintf("INSERT INTO %s (%s) VALUES (?%s) ON CONFLICT (id) DO UPDATE SET %s",
+			table, strings.Join(columns, ", "), strings.Repeat(", ?", len(columns)-1), strings.Join(set, ", "))
 		//nolint:sqlclosecheck // closed with the store's connection
-		s.upserts[table], err = s.write.PrepareContext(ctx, in(table, `INSERT INTO {table} (id, customer_id, node, status, tm_create, tm_delete, doc) VALUES (?,?,?,?,?,?,?)
-			ON CONFLICT (id) DO UPDATE SET customer_id=excluded.customer_id, node=excluded.node, status=excluded.status,
-			tm_create=excluded.tm_create, tm_delete=excluded.tm_delete, doc=excluded.doc`))
-		if err != nil {
+		if s.upserts[table], err = s.write.PrepareContext(ctx, q); err != nil {
 			return err
 		}
 	}
@@ -159,61 +137,35 @@ func (s *Store) Apply(ctx context.Context, events []event.Event) error {
 		return err
 	}
 	defer tx.Rollback() // nothing after Commit
+	// A statement that could be interrupted costs the driver a goroutine, and
+	// each of these takes microseconds.
+	quick := context.WithoutCancel(ctx)
 	upserts := map[string]*sql.Stmt{}
 	for table, stmt := range s.upserts {
-		stmt := tx.StmtContext(ctx, stmt)
+		stmt := tx.StmtContext(quick, stmt)
 		defer stmt.Close()
 		upserts[table] = stmt
 	}
-	number := tx.StmtContext(ctx, s.number)
-	defer number.Close()
 	for _, k := range order {
 		r := rows[k]
-		if _, err := upserts[k.table].ExecContext(ctx,
-			r.ID, r.Customer, r.Node, r.Status, micros(r.Created), micros(r.Deleted), string(r.doc)); err != nil {
+		args := []any{r.id, r.customer, r.node, r.status, micros(r.created), micros(r.deleted), string(r.doc)}
+		if k.table == "calls" {
+			args = append(args, int64(seqs[r.id]))
+			delete(seqs, r.id)
+		}
+		if _, err := upserts[k.table].ExecContext(quick, args...); err != nil {
 			return err
 		}
 	}
+	// Calls of which something else is told: a recording, a conference.
+	number := tx.StmtContext(quick, s.number)
+	defer number.Close()
 	for call, seq := range seqs {
-		if _, err := number.ExecContext(ctx, int64(seq), call); err != nil {
+		if _, err := number.ExecContext(quick, int64(seq), call); err != nil {
 			return err
 		}
 	}
 	return tx.Commit()
-}
-
-// A key names an object.
-type key struct{ table, id string }
-
-// latest gives the last state of each object in a batch: the others need not be
-// written, and mostly not even be read.
-func latest(events []event.Event) (map[key]row, []key) {
-	table := tables()
-	rows := map[key]row{}
-	var order []key
-	seen := map[string]bool{} // calls whose state is known
-	for i := len(events) - 1; i >= 0; i-- {
-		e := &events[i]
-		t, ok := table[e.Resource()]
-		if !ok || t == "calls" && seen[e.Call] {
-			continue
-		}
-		r, err := rowOf(e)
-		if err != nil {
-			continue // nothing that could be kept
-		}
-		k := key{t, r.ID}
-		if _, ok := rows[k]; ok {
-			continue
-		}
-		if t == "calls" && e.Call == r.ID {
-			seen[e.Call] = true
-		}
-		rows[k] = r
-		order = append(order, k)
-	}
-	slices.Reverse(order)
-	return rows, order
 }
 
 func micros(t event.Time) int64 {
