@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"tandem/flow"
@@ -15,12 +16,14 @@ import (
 func (n *node) incoming(info sip.LegInfo) (take func(*ua.Leg), refuse sip.Cause) {
 	from, to := userOf(&info.From.URI), userOf(&info.RequestURI)
 	no := func(status int, reason string) (func(*ua.Leg), sip.Cause) {
-		n.refuse(info, from, to, status, reason)
-		c := sip.StatusCause(status, sip.Local)
-		return nil, c
+		n.refuse(info, status, reason)
+		return nil, sip.StatusCause(status, sip.Local)
 	}
-	if n.draining.Load() {
+	switch {
+	case n.draining.Load():
 		return no(503, "draining")
+	case !n.open.Load(): // it came in while the sockets were being opened
+		return no(503, "starting")
 	}
 	d, ok := route.Decide(n.rules, route.Call{Trunk: info.Trunk, From: from, To: to})
 	switch {
@@ -39,13 +42,17 @@ func (n *node) incoming(info sip.LegInfo) (take func(*ua.Leg), refuse sip.Cause)
 	}
 	in.Source, in.Destination = address(&info.From.URI, info.From.Display), address(&info.RequestURI, "")
 	return func(leg *ua.Leg) {
+		if leg == nil { // no port for its media
+			release()
+			return
+		}
 		if _, err := n.calls.Accept(&countedLeg{Leg: leg, release: release}, in, ctrl); err != nil {
 			release()
 			status := 500
 			if errors.Is(err, flow.ErrDraining) {
 				status = 503
 			}
-			n.refuse(info, from, to, status, err.Error())
+			n.refuse(info, status, err.Error())
 			_ = leg.Hangup(sip.StatusCause(status, sip.Local)) // it may be over already
 		}
 	}, sip.Cause{}
@@ -54,8 +61,18 @@ func (n *node) incoming(info sip.LegInfo) (take func(*ua.Leg), refuse sip.Cause)
 // routeName is how a rule is called in logs: by its number in the file, from 1.
 func routeName(i int) string { return itoa(i + 1) }
 
+// refused remembers an INVITE that the user agent has refused by itself.
+func (n *node) refused(info sip.LegInfo, with *sip.ReplyError) {
+	reason := with.Reason
+	if reason == "" {
+		reason = sip.ReasonPhrase(with.Status)
+	}
+	n.refuse(info, with.Status, strings.ToLower(reason))
+}
+
 // refuse remembers an INVITE that became no call.
-func (n *node) refuse(info sip.LegInfo, from, to string, status int, reason string) {
+func (n *node) refuse(info sip.LegInfo, status int, reason string) {
+	from, to := userOf(&info.From.URI), userOf(&info.RequestURI)
 	n.refusals.Add(event.Refusal{
 		ID: n.calls.NewID(), TMCreate: event.Time(time.Now()), Trunk: info.Trunk, Remote: info.Remote.String(),
 		SIPCallID: info.CallID, From: from, To: to, Status: status, Reason: reason,

@@ -47,13 +47,13 @@ func (s *shard) respond(tx *transaction.Server, req *sip.Request, e *sip.ReplyEr
 // RFC 3261 §8.2. The result is the answer, unless it was given.
 func (s *shard) outside(tx *transaction.Server, req *sip.Request, peer Peer) *sip.ReplyError {
 	can := s.set.Abilities
-	if e := can.Check(req); e != nil {
+	e := can.Check(req)
+	switch {
+	case req.Method == sip.INVITE:
+		return s.invited(tx, req, peer, e)
+	case e != nil:
 		return e
-	}
-	switch req.Method {
-	case sip.INVITE:
-		return s.invited(tx, req, peer)
-	case sip.OPTIONS:
+	case req.Method == sip.OPTIONS:
 		if h, draining := s.ua.retryAfter(); draining {
 			return &sip.ReplyError{Status: 503, Headers: []sip.Header{h}}
 		}
@@ -62,16 +62,28 @@ func (s *shard) outside(tx *transaction.Server, req *sip.Request, peer Peer) *si
 	return &sip.ReplyError{Status: 481} // BYE, INFO: they belong into a dialog
 }
 
-// invited handles a new call.
-func (s *shard) invited(tx *transaction.Server, req *sip.Request, peer Peer) *sip.ReplyError {
+// invited handles a new call; wrong is what is wrong with the request so far.
+func (s *shard) invited(tx *transaction.Server, req *sip.Request, peer Peer, wrong *sip.ReplyError) *sip.ReplyError {
 	u := s.ua
-	if e := sip.CheckHops(req); e != nil {
+	l := &Leg{ua: u, shard: s, info: incomingInfo(req, peer, tx.Flow())}
+	refuse := func(e *sip.ReplyError) *sip.ReplyError {
+		if u.cfg.Refused != nil {
+			u.cfg.Refused(l.info, e)
+		}
 		return e
 	}
-	if h, draining := u.retryAfter(); draining {
-		return &sip.ReplyError{Status: 503, Headers: []sip.Header{h}}
+	if wrong == nil {
+		wrong = sip.CheckHops(req)
 	}
-	l := &Leg{ua: u, shard: s}
+	if wrong != nil {
+		return refuse(wrong)
+	}
+	if h, draining := u.retryAfter(); draining {
+		return refuse(&sip.ReplyError{Status: 503, Reason: "Draining", Headers: []sip.Header{h}})
+	}
+	if u.full() {
+		return refuse(&sip.ReplyError{Status: 503, Reason: "Too Many Calls"})
+	}
 	l.sdp.Codecs, l.sdp.OwnOrder = u.cfg.Codecs, peer.OwnOrder
 	if peer.Codecs != nil {
 		l.sdp.Codecs = peer.Codecs
@@ -82,25 +94,22 @@ func (s *shard) invited(tx *transaction.Server, req *sip.Request, peer Peer) *si
 			err = l.sdp.Check(offer)
 		}
 		if err != nil {
-			return refusal(err)
+			return refuse(refusal(err))
 		}
 		l.offer = offer
 	}
-	l.info = incomingInfo(req, peer, tx.Flow())
-	take, refuse := u.cfg.Incoming(l.info)
-	if refuse.Status >= 300 && refuse.Status <= 699 {
-		return &sip.ReplyError{Status: refuse.Status, Reason: refuse.Reason, Headers: refuse.Headers}
+	take, no := u.cfg.Incoming(l.info)
+	if no.Status >= 300 && no.Status <= 699 {
+		return &sip.ReplyError{Status: no.Status, Reason: no.Reason, Headers: no.Headers}
 	}
 	if take == nil {
 		return &sip.ReplyError{Status: 404}
 	}
-	if u.full() {
-		return &sip.ReplyError{Status: 503, Reason: "Too Many Calls"}
-	}
 	l.id = u.cfg.NewID()
 	if err := l.open(tx.Flow(), nil); err != nil {
-		u.cfg.Log.Warn("call refused", "call", l.info.CallID, "trunk", peer.Name, "status", 503, "err", err)
-		return &sip.ReplyError{Status: 503}
+		u.cfg.Log.Warn("no media for a call", "call", l.info.CallID, "trunk", peer.Name, "err", err)
+		take(nil)
+		return refuse(&sip.ReplyError{Status: 503, Reason: "No Media Port"})
 	}
 	s.add(l)
 	l.dialog = s.set.Serve(tx, req, l.info.RequestURI.User, user{l})

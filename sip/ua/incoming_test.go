@@ -306,6 +306,8 @@ func TestPortsExhausted(t *testing.T) {
 		c := p.NewCall("100")
 		c.Invite(offer(p, "8"))
 		c.Ack(p.Expect("503"), "")
+		equal(t, "calls told that there is no room", w.turned, 1)
+		equal(t, "refused", w.refused, []string{"acme 100 503"})
 		for _, l := range legs {
 			w.must(l.Hangup(sip.StatusCause(486, sip.Local)))
 			l.hungup(486, sip.Local)
@@ -321,8 +323,36 @@ func TestTooManyLegs(t *testing.T) {
 		n := p.NewCall("100")
 		n.Invite(offer(p, "8"))
 		n.Ack(p.Expect("503"), "")
+		equal(t, "refused", w.refused, []string{"acme 100 503"})
 		c.Bye()
 		l.hungup(200, sip.Remote)
+	})
+}
+
+// TestRefusedIsTold: whoever keeps a list of refused calls hears of those that
+// never come to a routing decision, and of no other request.
+func TestRefusedIsTold(t *testing.T) {
+	run(t, func(w *world) {
+		p := w.caller()
+		try := func(kind, method, body string, headers ...string) {
+			c := p.NewCall("100")
+			text := c.Text(method, body, headers...)
+			if kind == "483" {
+				text = strings.Replace(text, "Max-Forwards: 70", "Max-Forwards: 0", 1)
+			}
+			p.SendRaw([]byte(text))
+			if m := p.Expect(kind); method == "INVITE" {
+				c.Ack(m, "")
+			}
+		}
+		try("488", "INVITE", offer(p, "18"))
+		try("420", "INVITE", offer(p, "8"), "Require: foo")
+		try("483", "INVITE", offer(p, "8"))
+		try("481", "BYE", "")
+		w.ua.Drain(20 * time.Second)
+		try("503", "INVITE", offer(p, "8"))
+		try("503", "OPTIONS", "")
+		equal(t, "refused", w.refused, []string{"acme 100 488", "acme 100 420", "acme 100 483", "acme 100 503"})
 	})
 }
 

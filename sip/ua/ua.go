@@ -52,9 +52,14 @@ type Config struct {
 	Identify func(src netip.AddrPort, req *sip.Request) (Peer, bool)
 	// Incoming decides about a new call: a refuse with a Status of 300 to 699
 	// refuses it (its Headers go into the response); otherwise take is called
-	// at once with the leg, whose stream is open. Both run on the leg's loop
-	// and must not block; take sets where the leg's messages go.
+	// at once with the leg, whose stream is open, or with nil where no stream
+	// could be opened: the call is refused with 503 then, and what was counted
+	// for it is to be given back. Both run on the leg's loop and must not
+	// block; take sets where the leg's messages go.
 	Incoming func(info sip.LegInfo) (take func(*Leg), refuse sip.Cause)
+	// Refused, which may be nil, hears of the INVITEs of known peers that the
+	// UA refuses by itself, and how. It runs on a loop and must not block.
+	Refused func(info sip.LegInfo, with *sip.ReplyError)
 	// MaxLegs refuses new calls with 503 while there are that many legs; 0:
 	// as many as there are ports.
 	MaxLegs int

@@ -43,6 +43,10 @@ type world struct {
 	legs  chan *leg // incoming ones
 	// refuse, where its Status is set, is the answer to incoming calls.
 	refuse sip.Cause
+	// refused are what the UA has refused by itself; turned is how many calls
+	// it had no room for after they were accepted.
+	refused []string
+	turned  int
 }
 
 // leg is a leg and what it has posted.
@@ -90,6 +94,7 @@ func newWorld(t *testing.T, edit func(*ua.Config)) *world {
 			return ua.Peer{Name: "acme"}, src.Addr() != alien
 		},
 		Incoming: w.incoming,
+		Refused:  w.turnedAway,
 		Agent:    "tandem",
 	}
 	if os.Getenv("UA_LOG") != "" {
@@ -132,10 +137,18 @@ func (w *world) incoming(sip.LegInfo) (func(*ua.Leg), sip.Cause) {
 		return nil, w.refuse
 	}
 	return func(l *ua.Leg) {
+		if l == nil {
+			w.turned++
+			return
+		}
 		in := &leg{Leg: l, t: w.t, log: make(chan any, 4096)}
 		l.SetPost(func(m any) { in.log <- m })
 		w.legs <- in
 	}, sip.Cause{}
+}
+
+func (w *world) turnedAway(info sip.LegInfo, e *sip.ReplyError) {
+	w.refused = append(w.refused, fmt.Sprintf("%s %s %d", info.Trunk, info.RequestURI.User, e.Status))
 }
 
 // peer is a scripted peer at host:port.
