@@ -56,8 +56,6 @@ func TestFetch(t *testing.T) {
 // and in time.
 func TestFetchFails(t *testing.T) {
 	t.Parallel()
-	hang := make(chan struct{})
-	t.Cleanup(func() { close(hang) })
 	answers := map[string]func(int, http.ResponseWriter, *http.Request){
 		"404":            func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) },
 		"201":            func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201); fmt.Fprint(w, "[]") },
@@ -69,13 +67,13 @@ func TestFetchFails(t *testing.T) {
 		},
 		"redirect to a file": func(_ int, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "file:///etc/passwd", 302) },
 		"endless redirect":   func(_ int, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, 302) },
-		"hangs":              func(int, http.ResponseWriter, *http.Request) { <-hang },
-		"drips": func(_ int, w http.ResponseWriter, _ *http.Request) {
+		"hangs":              func(_ int, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"drips": func(_ int, w http.ResponseWriter, r *http.Request) {
 			for range 300 {
 				fmt.Fprint(w, " ")
 				w.(http.Flusher).Flush()
 				select {
-				case <-hang:
+				case <-r.Context().Done():
 					return
 				case <-time.After(100 * time.Millisecond):
 				}
@@ -126,12 +124,10 @@ func TestFetchFails(t *testing.T) {
 // failure again, and a receiver that hangs holds nobody up who does not wait.
 func TestWebhookSend(t *testing.T) {
 	t.Parallel()
-	hang := make(chan struct{})
-	t.Cleanup(func() { close(hang) })
 	s := newSink(t, func(n int, w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path == "/hangs":
-			<-hang
+			<-r.Context().Done()
 		case n == 1:
 			w.WriteHeader(500)
 		}
