@@ -167,6 +167,11 @@ func (s *Session) Forward(p *Packet, pt uint8) error {
 	return s.write(&h, p.Payload)
 }
 
+// NewSource says that what is sent next goes on from the last packet, although it
+// may be of the source of before: what that has said in between was not to be
+// sent, and must not look lost. On the worker.
+func (s *Session) NewSource() { s.out.source = sourceNone }
+
 // jumps says that p does not go on from the forwarded packets before it.
 func (s *Session) jumps(p *Packet, now time.Time) bool {
 	o := &s.out

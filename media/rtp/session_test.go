@@ -783,6 +783,35 @@ func TestForwardKeepsGaps(t *testing.T) {
 }
 
 // Forwarding for longer than a half turn of the sequence numbers.
+
+// TestForwardAfterPause: what the source has said while nothing was to be sent
+// does not look lost to the peer, and the time it took is in the timestamps.
+func TestForwardAfterPause(t *testing.T) {
+	run(t, rtp.Options{}, func(r *rig) {
+		forward := func(seq uint16) {
+			r.on(func() { _ = r.s.Forward(&rtp.Packet{SSRC: 7, Seq: seq, Timestamp: uint32(seq) * 160, Payload: payload}, 0) })
+		}
+		forward(10)
+		time.Sleep(20 * time.Millisecond)
+		forward(11)
+		time.Sleep(40 * 20 * time.Millisecond)
+		r.on(func() { r.s.NewSource() })
+		forward(51)
+		time.Sleep(20 * time.Millisecond)
+		forward(52)
+		synctest.Wait()
+		packets := r.peer.Packets()
+		var seqs, times []int
+		for _, p := range packets {
+			seqs = append(seqs, int(p.SequenceNumber-packets[0].SequenceNumber))
+			times = append(times, int(p.Timestamp-packets[0].Timestamp)/160)
+		}
+		if !slices.Equal(seqs, []int{0, 1, 2, 3}) || !slices.Equal(times, []int{0, 1, 41, 42}) {
+			t.Errorf("sequence %v, timestamps %v", seqs, times)
+		}
+	})
+}
+
 func TestForwardForLong(t *testing.T) {
 	run(t, rtp.Options{}, func(r *rig) {
 		sent := 0

@@ -203,7 +203,10 @@ func (s *Stream) RelayTo(to media.Port) bool {
 	if !ok || !s.relays(t) {
 		return false
 	}
-	s.relay = t
+	if s.relay != t {
+		t.session.NewSource() // while t was held, nothing was sent there
+		s.relay = t
+	}
 	return true
 }
 
