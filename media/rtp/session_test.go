@@ -789,7 +789,9 @@ func TestForwardKeepsGaps(t *testing.T) {
 func TestForwardAfterPause(t *testing.T) {
 	run(t, rtp.Options{}, func(r *rig) {
 		forward := func(seq uint16) {
-			r.on(func() { _ = r.s.Forward(&rtp.Packet{SSRC: 7, Seq: seq, Timestamp: uint32(seq) * 160, Payload: payload}, 0) })
+			r.on(func() {
+				_ = r.s.Forward(&rtp.Packet{SSRC: 7, Seq: seq, Timestamp: uint32(seq) * 160, Payload: payload}, 0)
+			})
 		}
 		forward(10)
 		time.Sleep(20 * time.Millisecond)
