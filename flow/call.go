@@ -33,6 +33,7 @@ type Call struct {
 	id     string
 	calls  *Calls
 	parent *Call
+	hops   int // that calls placed by this one may take
 	log    *slog.Logger
 	ctx    context.Context
 	cancel context.CancelFunc

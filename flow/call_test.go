@@ -199,6 +199,45 @@ func TestDial(t *testing.T) {
 	})
 }
 
+// TestHops: a call that is placed for another has one hop less, so that two
+// trunks that point at each other do not send a call round for ever.
+func TestHops(t *testing.T) {
+	for hops, want := range map[int]string{69: "69 69", 1: "1 1", 0: ""} {
+		bubble(t, nil, func(t *testing.T, w *flowtest.World) {
+			w.Dialer.Callee = func(l *flowtest.Leg, _ flow.Route) { l.FarAnswers() }
+			dial := func(c *flow.Call, then flow.Controller) *flow.Call {
+				child, err := w.Calls.Dial(c, flow.Target{Destination: flow.Address{Target: "+1"}}, then)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return child
+			}
+			leg := w.Caller()
+			leg.SetHops(hops)
+			var first *flow.Call
+			c, err := w.Calls.Accept(leg, flow.Incoming{}, does(func(c *flow.Call) error {
+				first = dial(c, does(func(c *flow.Call) error { dial(c, does(forever)); return forever(c) }))
+				return c.Sleep(time.Second)
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			<-c.Done()
+			<-first.Done()
+			var got []string
+			for _, o := range w.Dialer.Asked() {
+				got = append(got, fmt.Sprint(o.Hops))
+			}
+			if s := strings.Join(got, " "); s != want {
+				t.Errorf("a caller with %d hops left: Max-Forwards %q, want %q", hops, s, want)
+			}
+			if r := first.Snapshot(); hops == 0 && (r.SIPStatus != 483 || r.HangupBy+" "+r.HangupReason != "local failed") {
+				t.Errorf("the call that could not be placed: %d, %s %s", r.SIPStatus, r.HangupBy, r.HangupReason)
+			}
+		})
+	}
+}
+
 // TestStates: whatever happens, in whatever order, a call goes only where the
 // table lets it, ends once, and leaves nothing.
 func TestStates(t *testing.T) {

@@ -129,7 +129,7 @@ type Incoming struct {
 func (n *Calls) Accept(leg Leg, in Incoming, ctrl Controller) (*Call, error) {
 	c := n.newCall(ctrl)
 	info := leg.Info()
-	c.leg = leg
+	c.leg, c.hops = leg, info.Hops
 	c.rec.Direction = DirIncoming
 	c.rec.Type, c.rec.FlowID = in.Type, in.FlowID
 	c.rec.Source, c.rec.Destination = NormalAddress(in.Source), NormalAddress(in.Destination)
@@ -146,6 +146,10 @@ func (n *Calls) Accept(leg Leg, in Incoming, ctrl Controller) (*Call, error) {
 	return c, nil
 }
 
+// maxHops is how many hops a call may take that is placed on behalf of no other
+// (RFC 3261 §8.1.1.6).
+const maxHops = 70
+
 // newCall makes a call that is not in the registry yet.
 func (n *Calls) newCall(ctrl Controller) *Call {
 	c := &Call{
@@ -154,6 +158,7 @@ func (n *Calls) newCall(ctrl Controller) *Call {
 		mbox:  newMailbox(),
 		done:  make(chan struct{}),
 		ctrl:  ctrl,
+		hops:  maxHops,
 		vars:  NewVariables(),
 		loops: map[string]int{},
 	}

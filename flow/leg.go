@@ -84,6 +84,8 @@ type DialOptions struct {
 	// Near is a port of the bridge the leg will probably join, so that its
 	// media can live on the same worker from the start; may be nil.
 	Near media.Port
+	// Hops is the INVITE's Max-Forwards, 1 to 70; 0: the usual 70.
+	Hops int
 	// Post takes the leg's messages, as [Leg.SetPost] does.
 	Post func(any)
 }

@@ -67,7 +67,10 @@ func (n *Calls) Dial(parent *Call, to Target, ctrl Controller) (*Call, error) {
 		c.rec.Type = to.Type
 	}
 	c.rec.Source, c.rec.Destination = to.Source, to.Destination
-	o := DialOptions{CallID: c.id, From: to.Source, Headers: to.Headers, Codecs: to.Codecs, Post: c.Post}
+	if parent != nil {
+		c.hops = parent.hops
+	}
+	o := DialOptions{CallID: c.id, Hops: c.hops, From: to.Source, Headers: to.Headers, Codecs: to.Codecs, Post: c.Post}
 	switch {
 	case to.Customer != "":
 		c.rec.CustomerID = to.Customer
@@ -106,6 +109,9 @@ type ringOver struct{}
 func (c *Call) place(d Dialer, routes []Route, o DialOptions, to Target) error {
 	c.placing = true
 	defer func() { c.placing, c.trying = false, false }()
+	if c.hops <= 0 {
+		return c.unplaced(483)
+	}
 	c.limit = c.Clock().AfterFunc(to.RingLimit, func() { c.Post(ringOver{}) })
 	for i, by := range routes {
 		if err := c.poll(); err != nil {
@@ -145,9 +151,17 @@ func (c *Call) place(d Dialer, routes []Route, o DialOptions, to Target) error {
 		c.gone = false
 		c.log.Info("next route", "trunk", by.Trunk, "status", end.Cause.Status, "cause", end.Cause.Q850)
 	}
-	c.gone = true
-	if c.leg == nil {
-		c.reason = ReasonFailed
+	if c.leg == nil { // no route has room, or an address
+		return c.unplaced(503)
 	}
+	c.gone = true
+	return ErrHangup
+}
+
+// unplaced ends a call for which no INVITE was sent; status is what a caller is
+// told for whom it was to be placed.
+func (c *Call) unplaced(status int) error {
+	c.reason = ReasonFailed
+	c.over(sip.StatusCause(status, sip.Local))
 	return ErrHangup
 }

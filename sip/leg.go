@@ -39,6 +39,9 @@ type LegInfo struct {
 	// Remote is where the INVITE came from or was sent to; the zero value while
 	// that is being looked for.
 	Remote netip.AddrPort
+	// Hops is how many hops a call that is placed on behalf of this incoming
+	// one may take, 0 to 70: its Max-Forwards less this hop.
+	Hops int
 	// Headers are those of the INVITE, for programs that look at them; not to
 	// be changed.
 	Headers []Header

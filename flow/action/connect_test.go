@@ -1,6 +1,7 @@
 package action_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,8 @@ func TestConnect(t *testing.T) {
 		play(t, scene{name: "relayed " + want, flow: `[` + relayed + `,{"type":"answer"}]`, log: want,
 			world: callee(map[string]func(*flowtest.Leg){"1": refusesAfter(time.Second, status), "2": refusesAfter(500*ms, 486)})})
 	}
+	play(t, scene{name: "no trunk has room: relayed as what another gateway can mend", flow: `[` + relayed + `]`, log: "refuse 503", end: "local failed",
+		world: func(w *flowtest.World, _ *action.Env) { w.Dialer.Fails = map[string]error{"test": errors.New("all calls are taken")} }})
 	play(t, scene{name: "relayed after a conversation", flow: `[` + relayed + `,{"type":"sleep","option":{"duration":9000}}]`, lasts: 2 * time.Second, end: "local normal",
 		world: callee(map[string]func(*flowtest.Leg){"1": func(l *flowtest.Leg) { answersAfter(time.Second)(l); after(time.Second); l.FarHangsUp() }})})
 	play(t, scene{name: "our ring limit",

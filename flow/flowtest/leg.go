@@ -36,9 +36,12 @@ type Leg struct {
 // NewLeg makes a leg that writes to log under its id.
 func NewLeg(id string, dir sip.Direction, log *Log) *Leg {
 	l := &Leg{id: id, log: log, port: &Port{Name: id}}
-	l.info = sip.LegInfo{Direction: dir, CallID: id + "@test", Trunk: "test", Remote: netip.MustParseAddrPort("192.0.2.1:5060")}
+	l.info = sip.LegInfo{Direction: dir, CallID: id + "@test", Trunk: "test", Remote: netip.MustParseAddrPort("192.0.2.1:5060"), Hops: 69}
 	return l
 }
+
+// SetHops says how many hops the leg's INVITE has left.
+func (l *Leg) SetHops(n int) { l.info.Hops = n }
 
 // Silent makes the leg not report its end when it is hung up.
 func (l *Leg) Silent() { l.mu.Lock(); l.silent = true; l.mu.Unlock() }

@@ -96,6 +96,7 @@ type Dialer struct {
 	mu    sync.Mutex
 	count map[string]int
 	legs  []*Leg
+	asked []flow.DialOptions
 }
 
 // Routes implements flow.Dialer.
@@ -129,6 +130,7 @@ func (d *Dialer) Dial(by flow.Route, o flow.DialOptions) (flow.Leg, error) {
 	leg := NewLeg(name, sip.Outgoing, d.Log)
 	leg.info.Trunk = by.Trunk
 	d.legs = append(d.legs, leg)
+	d.asked = append(d.asked, o)
 	d.mu.Unlock()
 	d.Log.Add(name, "invite by "+by.Trunk)
 	leg.SetPost(o.Post)
@@ -146,6 +148,13 @@ func (d *Dialer) Legs() []*Leg {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return append([]*Leg{}, d.legs...)
+}
+
+// Asked is how the legs were to be placed, in the order of Legs.
+func (d *Dialer) Asked() []flow.DialOptions {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]flow.DialOptions{}, d.asked...)
 }
 
 // Events keeps what was published.

@@ -142,6 +142,7 @@ func incomingInfo(req *sip.Request, peer Peer, f *transport.Flow) sip.LegInfo {
 		Trunk:      peer.Name,
 		CallID:     sip.CallID(req),
 		Remote:     f.Remote(),
+		Hops:       sip.Hops(req),
 		Headers:    req.Headers(),
 	}
 }
