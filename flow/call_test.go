@@ -83,6 +83,12 @@ func TestHowCallsEnd(t *testing.T) {
 		{"time", answered, nil, "local timeout"},
 		{"silence on the wire", answered, func(c *flow.Call, l *flowtest.Leg) { c.Post(stream.Timeout{Leg: l.ID()}) }, "local normal"},
 		{"a panic", func(*flow.Call) error { panic("oops") }, nil, "local normal"},
+		{"the program, with another call's error", func(c *flow.Call) error {
+			if err := c.Answer(); err != nil {
+				return err
+			}
+			return flow.ErrHangup
+		}, nil, "local normal"},
 		{"both sides at once", answered, func(c *flow.Call, l *flowtest.Leg) { c.End(flow.ReasonNormal); l.FarHangsUp() }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

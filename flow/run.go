@@ -32,14 +32,10 @@ func (c *Call) run(place func() error) {
 		}
 	}
 	err := c.programs()
-	switch err {
-	case nil:
-		c.Hangup(ReasonNormal)
-	case ErrHangup:
-	default:
+	if err != nil && err != ErrHangup {
 		c.log.Warn("program ended", "err", err)
-		c.Hangup(ReasonNormal)
 	}
+	c.Hangup(ReasonNormal) // nothing is done where it was the leg that ended
 }
 
 // programs runs the call's program, and those that replace it, to the end.

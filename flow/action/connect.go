@@ -235,7 +235,8 @@ func (w *waiting) progress(p flow.Progress) {
 	}
 }
 
-// join lets the two hear each other.
+// join lets the two hear each other. Another party that has gone already is no
+// error: its end is among the messages that wait.
 func (w *waiting) join(other *flow.Call) error {
 	b, err := w.call.Bridge()
 	if err != nil || w.joined == other {
@@ -243,12 +244,17 @@ func (w *waiting) join(other *flow.Call) error {
 	}
 	w.joined = other
 	w.call.MediaMoved()
-	return other.Tell(func(o *flow.Call) {
+	err = other.Tell(func(o *flow.Call) {
 		if err := o.Join(b); err != nil {
 			o.Log().Warn("join", "err", err)
 			o.End(flow.ReasonFailed)
 		}
 	})
+	if err != nil {
+		w.call.Log().Debug("join", "err", err)
+		other.End(flow.ReasonFailed)
+	}
+	return nil
 }
 
 // stop ends the ringback.

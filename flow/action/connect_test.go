@@ -50,6 +50,15 @@ func legLog(t *testing.T, w *flowtest.World, leg, want string) {
 	}
 }
 
+// stall keeps the caller's goroutine busy, as a slow machine does.
+func stall(w *flowtest.World, d time.Duration) {
+	for _, c := range w.Calls.List() {
+		if c.Direction == flow.DirIncoming {
+			_ = w.Calls.Get(c.ID).Tell(func(*flow.Call) { after(d) })
+		}
+	}
+}
+
 func TestConnect(t *testing.T) {
 	play(t, scene{name: "the callee hangs up, the flow goes on",
 		flow: `[` + toOne + `,{"type":"sleep","option":{"duration":500}}]`,
@@ -120,6 +129,11 @@ func TestConnect(t *testing.T) {
 				t.Error(all)
 			}
 		}})
+	play(t, scene{name: "the callee is gone before the two are joined, the flow goes on",
+		flow:  `[` + toOne + `,{"type":"sleep","option":{"duration":500}}]`,
+		world: callee(map[string]func(*flowtest.Leg){"1": func(l *flowtest.Leg) { answersAfter(1500 * ms)(l); l.FarHangsUp() }}),
+		far:   func(w *flowtest.World, _ *flowtest.Leg) { after(time.Second); stall(w, time.Second) },
+		lasts: 2500 * ms, end: "local normal"})
 	play(t, scene{name: "all fail, the flow goes on",
 		flow:  `[` + toOneTwo + `,{"type":"hangup","option":{"reason":"noanswer"}}]`,
 		world: callee(map[string]func(*flowtest.Leg){"1": refusesAfter(time.Second, 486), "2": refusesAfter(2*time.Second, 404)}),
@@ -131,7 +145,9 @@ func TestConnect(t *testing.T) {
 			world: callee(map[string]func(*flowtest.Leg){"1": refusesAfter(time.Second, status), "2": refusesAfter(500*ms, 486)})})
 	}
 	play(t, scene{name: "no trunk has room: relayed as what another gateway can mend", flow: `[` + relayed + `]`, log: "refuse 503", end: "local failed",
-		world: func(w *flowtest.World, _ *action.Env) { w.Dialer.Fails = map[string]error{"test": errors.New("all calls are taken")} }})
+		world: func(w *flowtest.World, _ *action.Env) {
+			w.Dialer.Fails = map[string]error{"test": errors.New("all calls are taken")}
+		}})
 	play(t, scene{name: "relayed after a conversation", flow: `[` + relayed + `,{"type":"sleep","option":{"duration":9000}}]`, lasts: 2 * time.Second, end: "local normal",
 		world: callee(map[string]func(*flowtest.Leg){"1": func(l *flowtest.Leg) { answersAfter(time.Second)(l); after(time.Second); l.FarHangsUp() }})})
 	play(t, scene{name: "our ring limit",
