@@ -26,7 +26,7 @@ type Resampler struct {
 // resamplers of a ratio, and read only.
 type filterBank struct {
 	up, down int // the ratio in lowest terms
-	taps     int // of a phase
+	taps     int // of a phase, a multiple of 32
 	// phases[p*taps:][:taps] is phase p in the order of the samples it meets,
 	// the oldest first.
 	phases []float32
@@ -125,31 +125,56 @@ func (r *Resampler) Flush(dst []int16) []int16 {
 // nothing needs any more.
 func (r *Resampler) run(dst []int16) []int16 {
 	b := r.bank
-	taps, up, down, phase := b.taps, b.up, b.down, r.phase
+	n := b.outputs(r.filled, r.phase)
+	if n == 0 {
+		return dst
+	}
+	end := len(dst)
+	dst = slices.Grow(dst, n)[:end+n]
+	b.filter(dst[end:], r.history[:r.filled], r.phase)
+	next := r.phase + n*b.down
+	// The next output begins in history, as one output's taps are more than
+	// the samples from one to the next.
+	r.filled = copy(r.history, r.history[next/b.up:r.filled])
+	r.phase = next % b.up
+	return dst
+}
+
+// outputs says how many outputs there are in a number of samples when the first
+// one is at phase.
+func (b *filterBank) outputs(samples, phase int) int {
+	// Output k reads the taps samples from (phase + k·down)/up on.
+	last := (samples-b.taps+1)*b.up - 1 - phase
+	if last < 0 {
+		return 0
+	}
+	return last/b.down + 1
+}
+
+// filterGo sets dst to the outputs that history gives from phase on. There are
+// at most as many as [filterBank.outputs] says.
+func (b *filterBank) filterGo(dst []int16, history []float32, phase int) {
+	taps, up, down := b.taps, b.up, b.down
 	at := 0
-	for at+taps <= r.filled {
-		dst = append(dst, dotProduct(b.phases[phase*taps:][:taps], r.history[at:][:taps]))
+	for i := range dst {
+		dst[i] = dotProduct(b.phases[phase*taps:][:taps], history[at:][:taps])
 		phase += down
 		at += phase / up
 		phase %= up
 	}
-	// at may be past the end by less than a sample of output.
-	drop := min(at, r.filled)
-	r.filled = copy(r.history, r.history[drop:r.filled])
-	r.phase = phase + (at-drop)*up
-	return dst
 }
 
 // dotProduct gives the rounded, saturated sum of products of two slices of the
-// same length, a multiple of four.
+// same length, a multiple of eight.
 func dotProduct(c, s []float32) int16 {
 	var a0, a1, a2, a3 float32
-	for len(c) >= 4 && len(s) >= 4 {
-		a0 += c[0] * s[0]
-		a1 += c[1] * s[1]
-		a2 += c[2] * s[2]
-		a3 += c[3] * s[3]
-		c, s = c[4:], s[4:]
+	for len(c) >= 8 && len(s) >= 8 {
+		x, y := (*[8]float32)(c), (*[8]float32)(s)
+		a0 += x[0]*y[0] + x[4]*y[4]
+		a1 += x[1]*y[1] + x[5]*y[5]
+		a2 += x[2]*y[2] + x[6]*y[6]
+		a3 += x[3]*y[3] + x[7]*y[7]
+		c, s = c[8:], s[8:]
 	}
 	v := (a0 + a2) + (a1 + a3)
 	// Rounded down from a positive number, as conversion rounds towards zero.
@@ -164,7 +189,7 @@ func newFilterBank(from, to int) *filterBank {
 	width := (1 - resamplePass) * lower / 2 // Hz from pass band to stop band
 	// Kaiser's estimate of a filter's length, in input samples.
 	taps := (resampleStop - 7.95) / (2.285 * 2 * math.Pi * width / float64(from))
-	b.taps = (int(math.Ceil(taps)) + 3) &^ 3
+	b.taps = (int(math.Ceil(taps)) + 31) &^ 31
 	beta := 0.1102 * (resampleStop - 8.7)
 
 	n := b.taps * b.up

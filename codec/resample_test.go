@@ -171,3 +171,35 @@ func BenchmarkResample(b *testing.B) {
 		})
 	}
 }
+
+// What the processor's vectors give is what Go gives, but for rounding.
+func TestResampleVectors(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for ratio, bank := range filterBanks {
+		if ratio[0] == ratio[1] {
+			continue
+		}
+		b := bank()
+		history := make([]float32, b.taps+500)
+		for i := range history {
+			history[i] = float32(rng.IntN(65536) - 32768)
+		}
+		for _, samples := range []int{b.taps - 1, b.taps, b.taps + 1, len(history)} {
+			phase := rng.IntN(b.up)
+			n := b.outputs(samples, phase)
+			// Neighbours are not written.
+			got, want := make([]int16, n+2), make([]int16, n)
+			got[0], got[n+1] = 77, 78
+			b.filter(got[1:n+1], history[:samples], phase)
+			b.filterGo(want, history[:samples], phase)
+			if got[0] != 77 || got[n+1] != 78 {
+				t.Fatalf("%v: wrote beside %d outputs", ratio, n)
+			}
+			for i := range want {
+				if d := int(got[i+1]) - int(want[i]); d < -1 || d > 1 {
+					t.Fatalf("%v: output %d of %d is %d, want %d", ratio, i, n, got[i+1], want[i])
+				}
+			}
+		}
+	}
+}
