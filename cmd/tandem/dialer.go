@@ -35,6 +35,9 @@ func (d *dialer) Routes(to flow.Address) ([]flow.Route, error) {
 		}
 		return list, nil
 	case "sip":
+		if _, err := sipTarget(to.Target); err != nil {
+			return nil, fmt.Errorf("%q: %w", to.Target, err)
+		}
 		return []flow.Route{{To: to}}, nil
 	}
 	return nil, fmt.Errorf("destinations of type %q cannot be called; have tel, sip", to.Type)
