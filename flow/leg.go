@@ -86,6 +86,10 @@ type DialOptions struct {
 	Near media.Port
 	// Hops is the INVITE's Max-Forwards, 1 to 70; 0: the usual 70.
 	Hops int
+	// Silence is how long the called end may leave the INVITE without any
+	// response, 100 included, until the leg ends with 408; 0: as long as SIP
+	// allows (32 s).
+	Silence time.Duration
 	// Post takes the leg's messages, as [Leg.SetPost] does.
 	Post func(any)
 }

@@ -100,6 +100,9 @@ func (n *Calls) Dial(parent *Call, to Target, ctrl Controller) (*Call, error) {
 	return c, nil
 }
 
+// maxSilence is how long a route may be silent before the next one is tried.
+const maxSilence = 4 * time.Second
+
 // ringOver says that a placed call has rung for long enough.
 type ringOver struct{}
 
@@ -116,6 +119,9 @@ func (c *Call) place(d Dialer, routes []Route, o DialOptions, to Target) error {
 	for i, by := range routes {
 		if err := c.poll(); err != nil {
 			return err
+		}
+		if o.Silence = 0; i+1 < len(routes) {
+			o.Silence = maxSilence
 		}
 		leg, err := d.Dial(by, o)
 		if err != nil {

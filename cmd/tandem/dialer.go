@@ -45,7 +45,7 @@ func (d *dialer) Routes(to flow.Address) ([]flow.Route, error) {
 
 // Dial implements [flow.Dialer].
 func (d *dialer) Dial(by flow.Route, o flow.DialOptions) (flow.Leg, error) {
-	u := ua.DialOptions{ID: o.CallID, From: d.from(o.From), Headers: o.Headers, Trunk: by.Trunk, MaxForwards: o.Hops}
+	u := ua.DialOptions{ID: o.CallID, From: d.from(o.From), Headers: o.Headers, TryTimeout: o.Silence, Trunk: by.Trunk, MaxForwards: o.Hops}
 	offered, release := o.Codecs, func() {}
 	var err error
 	if by.Trunk == "" {
