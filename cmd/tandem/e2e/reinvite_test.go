@@ -20,9 +20,10 @@ type pair struct {
 	leg  *served  // the called party's
 }
 
-// connected sets up a call: the caller offers aSDP, or nothing where it is
-// empty, and the called party answers with bFormats. flow is what the node does
-// before it connects.
+// connected sets up a call: the caller offers aFormats, or nothing where they
+// are empty, and the called party answers with bFormats. flow is what the node
+// does before it connects. Two of the same codec are relayed where both know
+// telephone-events (101): else the node listens for digits.
 func connected(t *testing.T, flow, aFormats, bFormats string) *pair {
 	t.Helper()
 	callee := newWire(t, "127.0.0.1")
@@ -42,14 +43,23 @@ flows:
 		offer = p.a.sdp(aFormats)
 	}
 	p.call.request("INVITE", 1, "i", p.call.to, p.call.target, contentType(offer), offer)
+	answered := func() {
+		m := answered200(t, p.call.final(offer == ""))
+		if offer == "" {
+			p.call.ack(m, p.a.sdp("0 101"))
+		}
+		p.a.talkTo(m.body)
+	}
+	first := strings.Contains(flow, "answer")
+	if first {
+		answered()
+	}
 	p.leg = callee.served()
 	p.leg.answer(p.b.sdp(bFormats))
 	p.b.talkTo(p.leg.invite.body)
-	m := answered200(t, p.call.final(offer == ""))
-	if offer == "" {
-		p.call.ack(m, p.a.sdp("0 101"))
+	if !first {
+		answered()
 	}
-	p.a.talkTo(m.body)
 	return p
 }
 
@@ -111,10 +121,10 @@ func TestReinviteCodec(t *testing.T) {
 // and nothing goes to the old one any more.
 func TestReinviteAddress(t *testing.T) {
 	t.Parallel()
-	for _, formats := range []string{"0", "8"} { // relayed, transcoded
-		t.Run(formats, func(t *testing.T) {
+	for _, formats := range []string{"0 101", "8 101"} { // relayed, transcoded
+		t.Run(formats[:1], func(t *testing.T) {
 			t.Parallel()
-			p := connected(t, "", formats, "0")
+			p := connected(t, "", formats, "0 101")
 			c := codec.ByPayloadType(formats[0] - '0')
 			stop := p.a.say(c, low)
 			p.b.say(codec.PCMU, high)
@@ -164,10 +174,10 @@ func TestNoOffer(t *testing.T) {
 // the call lasts, and after it both hear each other in the streams of before.
 func TestHold(t *testing.T) {
 	t.Parallel()
-	for _, bFormats := range []string{"0", "8"} { // relayed, transcoded
-		t.Run(bFormats, func(t *testing.T) {
+	for _, bFormats := range []string{"0 101", "8 101"} { // relayed, transcoded
+		t.Run(bFormats[:1], func(t *testing.T) {
 			t.Parallel()
-			p := connected(t, "", "0", bFormats)
+			p := connected(t, "", "0 101", bFormats)
 			p.a.say(codec.PCMU, low)
 			p.b.say(codec.ByPayloadType(bFormats[0]-'0'), high)
 			p.hear("before")
@@ -175,9 +185,9 @@ func TestHold(t *testing.T) {
 				name, sdp, answer string
 				music             bool // what the holder says is heard
 			}{
-				{"sendonly", p.a.sdp("0", "sendonly"), "recvonly", true},
-				{"inactive", p.a.sdp("0", "inactive"), "inactive", false},
-				{"0.0.0.0", describe("0.0.0.0", p.a.addr().Port, "0"), "", true}, // RFC 2543
+				{"sendonly", p.a.sdp("0 101", "sendonly"), "recvonly", true},
+				{"inactive", p.a.sdp("0 101", "inactive"), "inactive", false},
+				{"0.0.0.0", describe("0.0.0.0", p.a.addr().Port, "0 101"), "", true}, // RFC 2543
 			} {
 				m := answered200(t, p.call.reinvite(hold.sdp))
 				held := time.Now()
@@ -194,7 +204,7 @@ func TestHold(t *testing.T) {
 				} else if s.tone(low) > -45 {
 					t.Errorf("%s: the called party hears the caller at %.0f dBFS", hold.name, s.tone(low))
 				}
-				answered200(t, p.call.reinvite(p.a.sdp("0")))
+				answered200(t, p.call.reinvite(p.a.sdp("0 101")))
 				p.hear("after " + hold.name)
 			}
 			unbroken(t, "caller", p.a.packets(), 8)
