@@ -109,30 +109,40 @@ func tandem(t testing.TB) string {
 // start runs tandem with the configuration made of the given YAML (routes,
 // flows, trunks ...) under the test's own ports, key and state directory, and
 // waits until it is ready. The placeholder {port} stands for the SIP port.
+// Unless the YAML says otherwise every source on this host is a trunk's, and
+// espeak-ng speaks: no test pays for the unpacking of voices that it does not
+// need.
 func start(t testing.TB, yaml string) *node {
 	t.Helper()
-	n := &node{t: t, dir: t.TempDir(), sip: freePort(t)}
-	n.api = fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	n.write(yaml)
-	n.run()
-	t.Cleanup(n.stop)
-	return n
-}
-
-func (n *node) write(yaml string) {
-	head := fmt.Sprintf(`node: e2e
+	return startWith(t, func(n *node) string {
+		head := fmt.Sprintf(`node: e2e
 state_dir: %s
 sip: {listen: ["udp://127.0.0.1:%d", "tcp://127.0.0.1:%d"]}
 media: {ports: 20000-29999}
 api: {listen: "%s", access_keys: {e2e: %s}}
 `, n.dir, n.sip, n.sip, n.api, key)
-	if !strings.Contains(yaml, "trunks:") {
-		head += "trunks: {local: {from: [127.0.0.0/8], to: \"sip:127.0.0.1:9\"}}\n"
+		if !strings.Contains(yaml, "trunks:") {
+			head += "trunks: {local: {from: [127.0.0.0/8], to: \"sip:127.0.0.1:9\"}}\n"
+		}
+		if !strings.Contains(yaml, "speech:") {
+			head += "speech: {tts: [espeak]}\n"
+		}
+		return head + strings.ReplaceAll(yaml, "{port}", strconv.Itoa(n.sip))
+	})
+}
+
+// startWith runs tandem with the whole configuration that text makes of the
+// node's directory and ports.
+func startWith(t testing.TB, text func(n *node) string) *node {
+	t.Helper()
+	n := &node{t: t, dir: t.TempDir(), sip: freePort(t)}
+	n.api = fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	if err := os.WriteFile(n.config(), []byte(text(n)), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	text := head + strings.ReplaceAll(yaml, "{port}", strconv.Itoa(n.sip))
-	if err := os.WriteFile(n.config(), []byte(text), 0o600); err != nil {
-		n.t.Fatal(err)
-	}
+	n.run()
+	t.Cleanup(n.stop)
+	return n
 }
 
 func (n *node) config() string { return filepath.Join(n.dir, "tandem.yaml") }
