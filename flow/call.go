@@ -45,7 +45,7 @@ type Call struct {
 
 	leg        Leg
 	rec        event.Call
-	vars       *Variables
+	vars       *Variables // nil until one is wanted
 	ctrl       Controller
 	activeflow string
 	next       Controller // replaces ctrl: Wait says ErrReplaced
@@ -154,8 +154,15 @@ func (c *Call) Direction() string { return c.rec.Direction }
 // Record is the call's record as it stands.
 func (c *Call) Record() *event.Call { return &c.rec }
 
-// Vars are the call's variables.
-func (c *Call) Vars() *Variables { return c.vars }
+// Vars are the call's variables. Many calls never ask for one, and have none
+// until they do.
+func (c *Call) Vars() *Variables {
+	if c.vars == nil {
+		c.vars = NewVariables()
+		c.setCallVariables()
+	}
+	return c.vars
+}
 
 // Now is the time.
 func (c *Call) Now() time.Time { return c.calls.cfg.Clock.Now() }
@@ -212,14 +219,17 @@ func (c *Call) Chain(other *Call) {
 	c.publish(event.TypeCallUpdated)
 }
 
-// publish stores a snapshot of the call and tells the outside.
-func (c *Call) publish(typ string) { c.publishAt(typ, event.Time(c.Now())) }
+// publish stores a snapshot of the call and tells the outside that it has been
+// through the events of the given types.
+func (c *Call) publish(types ...string) { c.publishAt(event.Time(c.Now()), types...) }
 
-func (c *Call) publishAt(typ string, now event.Time) {
+func (c *Call) publishAt(now event.Time, types ...string) {
 	c.rec.TMUpdate = now
 	snap := c.rec
 	c.snap.Store(&snap)
-	c.calls.publish(event.Event{Type: typ, Customer: c.rec.CustomerID, Call: c.id, Data: &snap, Time: time.Time(snap.TMUpdate)})
+	for _, typ := range types {
+		c.calls.publish(event.Event{Type: typ, Customer: c.rec.CustomerID, Call: c.id, Data: &snap, Time: time.Time(snap.TMUpdate)})
+	}
 }
 
 // Publish tells the outside something about the call that is not its record,
@@ -245,7 +255,7 @@ func (c *Call) setStatus(s Status) bool {
 	case Ended:
 		c.rec.TMHangup = now
 	}
-	c.publishAt("call_"+string(s), now)
+	c.publishAt(now, s.event())
 	return true
 }
 

@@ -159,7 +159,6 @@ func (n *Calls) newCall(ctrl Controller) *Call {
 		done:  make(chan struct{}),
 		ctrl:  ctrl,
 		hops:  maxHops,
-		vars:  NewVariables(),
 		loops: map[string]int{},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -281,12 +280,16 @@ func (n *Calls) EndAll(r Reason) {
 
 // begin gives the call its variables and publishes that it is there.
 func (c *Call) begin(vars map[string]string) {
-	for k, v := range vars {
-		if err := c.vars.Set(k, v); err != nil {
-			c.log.Warn("variable", "err", err)
+	if len(vars) > 0 {
+		c.vars = NewVariables()
+		for k, v := range vars {
+			if err := c.vars.Set(k, v); err != nil {
+				c.log.Warn("variable", "err", err)
+			}
 		}
+		c.setCallVariables()
 	}
-	c.setCallVariables()
+	c.newActiveflow()
 	first := Ringing
 	if c.rec.Direction == DirOutgoing {
 		first = Dialing
@@ -295,18 +298,19 @@ func (c *Call) begin(vars map[string]string) {
 	if first == Ringing {
 		c.rec.TMRinging = c.rec.TMCreate
 	}
-	c.publish(event.TypeCallCreated)
-	c.publish("call_" + string(first))
+	c.publish(event.TypeCallCreated, first.event())
 }
 
 // Names of the variables that every call has.
 const (
-	VarDigits = "voipbin.call.digits"
-	varCall   = "voipbin.call."
+	VarDigits     = "voipbin.call.digits"
+	varCall       = "voipbin.call."
+	varActiveflow = "voipbin.activeflow.id"
 )
 
 func (c *Call) setCallVariables() {
 	set := func(name, value string) { c.vars.put(varCall+name, value) }
+	set("digits", "")
 	set("id", c.id)
 	set("direction", c.rec.Direction)
 	master := c.rec.MasterCallID
@@ -324,12 +328,13 @@ func (c *Call) setCallVariables() {
 		set(a.name+"name", a.Name)
 		set(a.name+"detail", a.Detail)
 	}
-	c.SetDigits("")
-	c.newActiveflow()
+	c.vars.put(varActiveflow, c.activeflow)
 }
 
 // newActiveflow gives the run of a flow that begins an id.
 func (c *Call) newActiveflow() {
 	c.activeflow = c.calls.NewID()
-	c.vars.put("voipbin.activeflow.id", c.activeflow)
+	if c.vars != nil {
+		c.vars.put(varActiveflow, c.activeflow)
+	}
 }

@@ -3,6 +3,8 @@ package flow
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"tandem/flow/event"
 )
@@ -21,6 +23,9 @@ type Step struct {
 	// Template is Option as it was before its variables were replaced; a
 	// [Cursor] sets it.
 	Template map[string]any
+	// Shown, where it is set, is Option as records show it, and says that there
+	// is no variable in it.
+	Shown json.RawMessage
 	// Do is an action that was made already, in place of Type and Option,
 	// which then are only for show.
 	Do Action
@@ -74,14 +79,18 @@ func (k *Cursor) Next(done Outcome) (Action, error) {
 	top := k.stacks[len(k.stacks)-1]
 	s := top.Steps[top.at]
 	s.Template = s.Option
-	option, err := k.c.Vars().ExpandAll(mapOrNil(s.Option))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.Type, err)
+	shown := s.Shown
+	if shown == nil && len(s.Option) > 0 {
+		option, err := k.c.Vars().ExpandAll(mapOrNil(s.Option))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.Type, err)
+		}
+		if o, ok := option.(map[string]any); ok {
+			s.Option = o
+		}
+		shown = encodeOption(s.Option)
 	}
-	if o, ok := option.(map[string]any); ok {
-		s.Option = o
-	}
-	k.c.SetAction(event.Action{ID: s.ID, NextID: s.NextID, Type: s.Type, Option: encodeOption(s.Option)})
+	k.c.SetAction(event.Action{ID: s.ID, NextID: s.NextID, Type: s.Type, Option: shown})
 	if s.Do != nil {
 		return s.Do, nil
 	}
@@ -176,6 +185,31 @@ func mapOrNil(m map[string]any) any {
 		return nil
 	}
 	return m
+}
+
+// Settle prepares a step that is run many times for what need not be done each
+// time. Its option must not change from then on.
+func (s *Step) Settle() {
+	if len(s.Option) > 0 && !mentions(s.Option) {
+		s.Shown = encodeOption(s.Option)
+	}
+}
+
+// mentions says whether a string in a decoded document holds a variable.
+func mentions(doc any) bool {
+	switch d := doc.(type) {
+	case string:
+		return strings.Contains(d, "${")
+	case map[string]any:
+		for _, e := range d {
+			if mentions(e) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(d, mentions)
+	}
+	return false
 }
 
 // encodeOption is a step's option as the record shows it.

@@ -64,6 +64,13 @@ type Controller interface {
 	Result(ctx context.Context, r Result) (Program, error)
 }
 
+// An Immediate is a controller that has its answers at hand: it is asked on the
+// call's own goroutine, which cannot wait.
+type Immediate interface {
+	Controller
+	Immediate()
+}
+
 // Info is what a controller is told about a new call.
 type Info struct {
 	// Call is the handle by which the controller can command the call.
@@ -81,6 +88,7 @@ type fixed struct{ p Program }
 
 func (f fixed) Start(context.Context, Info) (Program, error)    { return f.p, nil }
 func (f fixed) Result(context.Context, Result) (Program, error) { return nil, nil }
+func (f fixed) Immediate()                                      {}
 
 // Sequence is a program of the given actions, one after the other.
 func Sequence(actions ...Action) Program { return &sequence{actions} }

@@ -64,7 +64,7 @@ func (c *Call) programs() (err error) {
 // program runs one program to its end.
 func (c *Call) program() error {
 	info := Info{Call: c, Record: c.rec, Leg: c.leg.Info()}
-	prog, err := Await(c, func(ctx context.Context) (Program, error) { return c.ctrl.Start(ctx, info) }, nil)
+	prog, err := c.ask(func(ctx context.Context) (Program, error) { return c.ctrl.Start(ctx, info) })
 	if err != nil || prog == nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (c *Call) program() error {
 		}
 		if done.Result != nil {
 			r := done.Result
-			p, err := Await(c, func(ctx context.Context) (Program, error) { return c.ctrl.Result(ctx, r) }, nil)
+			p, err := c.ask(func(ctx context.Context) (Program, error) { return c.ctrl.Result(ctx, r) })
 			switch {
 			case err == ErrHangup, err == ErrReplaced:
 				return err
@@ -108,6 +108,14 @@ func (c *Call) program() error {
 			}
 		}
 	}
+}
+
+// ask asks the controller for a program.
+func (c *Call) ask(answer func(context.Context) (Program, error)) (Program, error) {
+	if _, ok := c.ctrl.(Immediate); ok {
+		return answer(c.ctx)
+	}
+	return Await(c, answer, nil)
 }
 
 // finish ends the call: what it has started, its leg, the calls chained to it,

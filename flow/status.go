@@ -35,5 +35,8 @@ func (s Status) May(next Status) bool {
 	return false
 }
 
+// event is the type of the event that a call has come to s.
+func (s Status) event() string { return "call_" + string(s) }
+
 // Ending says whether nothing but the end can follow.
 func (s Status) Ending() bool { return s == Terminating || s == Canceling || s == Ended }

@@ -196,7 +196,7 @@ func (c *Call) TypeAhead(digit byte) {
 // variable takes the digit, so that it counts once.
 func (c *Call) ShowDigit(digit byte) {
 	c.TypeAhead(digit)
-	c.vars.put(VarDigits, string(rune(digit)))
+	c.Vars().put(VarDigits, string(rune(digit)))
 	c.shown = true
 }
 
@@ -213,7 +213,7 @@ func (c *Call) NextDigit() (digit byte, ok bool) {
 // SetDigits stores what was received in the digits variable.
 func (c *Call) SetDigits(digits string) {
 	c.shown = false
-	c.vars.put(VarDigits, digits)
+	c.Vars().put(VarDigits, digits)
 }
 
 // TakeDigits empties the digits variable.

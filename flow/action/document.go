@@ -89,6 +89,9 @@ func Steps(doc any) ([]flow.Step, []Problem) {
 	if len(k.problems) > 0 {
 		return nil, k.problems
 	}
+	for i := range steps {
+		steps[i].Settle()
+	}
 	return steps, nil
 }
 

@@ -94,5 +94,8 @@ func (f *Flow) Start(_ context.Context, info flow.Info) (flow.Program, error) {
 	return flow.NewCursor(info.Call, f.Steps, f.Env.Make), nil
 }
 
+// Immediate implements [flow.Immediate].
+func (f *Flow) Immediate() {}
+
 // Result implements [flow.Controller]: a flow hears no results.
 func (f *Flow) Result(context.Context, flow.Result) (flow.Program, error) { return nil, nil }
