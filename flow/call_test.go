@@ -89,6 +89,10 @@ func TestHowCallsEnd(t *testing.T) {
 			}
 			return flow.ErrHangup
 		}, nil, "local normal"},
+		{"the program, with text that cannot be sent", func(c *flow.Call) error {
+			c.HangupCause(flow.ReasonBusy, sip.Cause{Status: 486, Reason: "x\r\ny"})
+			return flow.ErrHangup
+		}, nil, "local busy"},
 		{"both sides at once", answered, func(c *flow.Call, l *flowtest.Leg) { c.End(flow.ReasonNormal); l.FarHangsUp() }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -127,7 +127,12 @@ func (c *Call) HangupCause(r Reason, cause sip.Cause) {
 	if c.leg == nil || c.legOver { // not placed yet, or between two routes
 		return
 	}
-	if err := c.leg.Hangup(cause); err != nil {
+	err := c.leg.Hangup(cause)
+	if errors.Is(err, sip.ErrHeader) { // text that cannot be sent is no reason to leave the leg up
+		c.log.Warn("hang up", "err", err)
+		err = c.leg.Hangup(EndCause(r))
+	}
+	if err != nil {
 		c.log.Debug("hang up", "err", err)
 	}
 }

@@ -135,7 +135,25 @@ func CauseOf(m Message) Cause {
 			}
 		}
 	}
+	c.Reason = tame(c.Reason)
 	return c
+}
+
+// maxReason is how many octets of a far end's reason are kept.
+const maxReason = 128
+
+// tame makes a far end's text fit to be passed on, to another leg and into
+// records: without control characters, and not long.
+func tame(s string) string {
+	if len(s) > maxReason {
+		s = strings.ToValidUTF8(s[:maxReason], "")
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
 }
 
 func reasonParams(s string) (code int, text string) {

@@ -44,6 +44,9 @@ func TestCauseOf(t *testing.T) {
 		{busy, "", "486 17 Gone Fishing"},
 		{busy, "Reason: Q.850;cause=34\r\n", "486 34 Gone Fishing"},
 		{busy, "Reason: SIP;cause=500\r\n", "486 17 Gone Fishing"},
+		// What a far end writes is passed on: to the caller, into records.
+		{strings.Replace(busy, "Gone", "Gone\x1b\x7f\x01", 1), "", "486 17 Gone    Fishing"},
+		{bye, "Reason: Q.850;cause=17;text=\"" + strings.Repeat("å", 100) + "\"\r\n", "200 17 " + strings.Repeat("å", 64)},
 	} {
 		got := CauseOf(mustParse(t, strings.Replace(c.msg, "Max-", c.reason+"Max-", 1)))
 		if s := fmt.Sprint(got.Status, got.Q850, " ", got.Reason); s != c.want || got.By != Remote {

@@ -119,6 +119,9 @@ func (l *Leg) Answer(sip.AnswerOptions) error {
 
 // Hangup implements flow.Leg.
 func (l *Leg) Hangup(c sip.Cause) error {
+	if err := sip.CheckText(c.Reason); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	over, silent, answered := l.over, l.silent, l.answered
 	l.over = l.over || !silent

@@ -315,6 +315,11 @@ func (m *Message) Contact() string {
 // unless it has one, more header lines, and a body, which is SDP.
 func (p *Peer) Reply(req *Message, status int, tag, body string, headers ...string) {
 	p.t.Helper()
+	p.SendRaw([]byte(p.Text(req, status, tag, body, headers...)))
+}
+
+// Text is the response that Reply sends.
+func (p *Peer) Text(req *Message, status int, tag, body string, headers ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "SIP/2.0 %d %s\r\n", status, sip.ReasonPhrase(status))
 	for _, name := range []string{"Via", "Record-Route"} {
@@ -329,7 +334,7 @@ func (p *Peer) Reply(req *Message, status int, tag, body string, headers ...stri
 	fmt.Fprintf(&b, "From: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %s\r\n", req.Get("From"), to, req.Get("Call-ID"), req.Get("CSeq"))
 	fmt.Fprintf(&b, "Contact: <%s>\r\n", p.URI("callee"))
 	end(&b, body, headers)
-	p.SendRaw([]byte(b.String()))
+	return b.String()
 }
 
 // URI is a SIP URI at the peer's address.

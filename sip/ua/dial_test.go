@@ -93,6 +93,27 @@ func TestRemoteReason(t *testing.T) {
 	})
 }
 
+// TestHostileReason: whatever the far end gives as its reason, another leg can
+// be ended with it.
+func TestHostileReason(t *testing.T) {
+	run(t, func(w *world) {
+		p := w.caller()
+		c := p.NewCall("100")
+		c.Invite(offer(p, "8"))
+		in := w.leg()
+		b := w.peer(other, 5060)
+		out := w.dialTo(b)
+		invite := b.Expect("INVITE")
+		b.SendRaw([]byte(strings.Replace(b.Text(invite, 486, "x", ""), "Busy Here", "Busy\x1b[2J\"Here", 1)))
+		b.Expect("ACK")
+		w.must(in.Hangup(out.hungup(486, sip.Remote)))
+		m := p.Expect("486")
+		contains(t, "486", m.Raw, `;text="Busy [2J\"Here"`)
+		c.Ack(m, "")
+		in.hungup(486, sip.Local)
+	})
+}
+
 // TestNobodyThere: no answer in 64*T1.
 func TestNobodyThere(t *testing.T) {
 	run(t, func(w *world) {
