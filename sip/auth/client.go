@@ -91,7 +91,9 @@ func (c *Client) Challenged(res *sip.Response, sent *sip.Request) error {
 		default:
 			return ErrRefused
 		}
-		c.put(old, n)
+		if !c.put(old, n) {
+			return ErrRefused
+		}
 	}
 	return nil
 }
@@ -187,7 +189,9 @@ func (c *Client) find(name string, proxy bool) *realm {
 	return nil
 }
 
-func (c *Client) put(old, n *realm) {
+// put keeps a challenge. It says false where there are too many realms: a peer
+// that asks for another one each time would be answered for ever.
+func (c *Client) put(old, n *realm) bool {
 	switch {
 	case old != nil && old.challenge.Nonce == n.challenge.Nonce:
 		// The count goes on: the peer would take a smaller one for a replay.
@@ -195,7 +199,10 @@ func (c *Client) put(old, n *realm) {
 		*old = *n
 	case len(c.realms) < maxRealms:
 		c.realms = append(c.realms, n)
+	default:
+		return false
 	}
+	return true
 }
 
 // sentNonce is the nonce that sent's credentials for r's realm carry.

@@ -206,6 +206,17 @@ func TestRefusals(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("one realm after the other", func(t *testing.T) {
+		cl := NewClient(Credentials{Username: "joe", Password: "x"})
+		for n := range 6 {
+			req := invite()
+			_ = cl.Authorize(req)
+			err := cl.Challenged(challenge(401, fmt.Sprintf(`Digest realm="r%d", nonce="n", qop="auth"`, n)), req)
+			if n < 4 && err != nil || n >= 4 && !errors.Is(err, ErrRefused) {
+				t.Errorf("realm %d: %v", n, err)
+			}
+		}
+	})
 	for name, v := range map[string]string{
 		"none": "", "scheme": `Basic realm="r"`, "algorithm": `Digest realm="r", nonce="n", algorithm=FOO`,
 		"qop": `Digest realm="r", nonce="n", qop="foo"`, "no nonce": `Digest realm="r"`, "open quote": `Digest nonce="n`,

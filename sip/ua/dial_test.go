@@ -401,6 +401,15 @@ func TestDigestRefused(t *testing.T) {
 		p.Reply(p.Expect("BYE"), 401, "", "", challenge)
 		l.hungup(200, sip.Local)
 		p.Silence(time.Minute)
+
+		// A peer that asks for ever, for another realm each time.
+		_, l = w.called(p, func(o *ua.DialOptions) { o.Username, o.Password = "joe", "x" })
+		w.must(l.Hangup(sip.Cleared(sip.Local)))
+		for n := range 5 {
+			p.Reply(p.Expect("BYE"), 401, "", "", strings.Replace(challenge, `"r"`, fmt.Sprintf(`"r%d"`, n), 1))
+		}
+		l.hungup(200, sip.Local)
+		p.Silence(time.Minute)
 	})
 	// Credentials go to their peer, not to where a Contact points.
 	run(t, func(w *world) {
