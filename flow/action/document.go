@@ -65,8 +65,9 @@ func Validate(doc any) []Problem {
 
 // Steps turns a decoded list of actions into the steps of a flow, or says what
 // is wrong with it. Branches by index are resolved to ids.
-func Steps(doc any) ([]flow.Step, []Problem) {
-	var k checker
+func Steps(doc any) ([]flow.Step, []Problem) { return new(checker).steps(doc) }
+
+func (k *checker) steps(doc any) ([]flow.Step, []Problem) {
 	list, ok := doc.([]any)
 	if !ok {
 		if doc == nil {
@@ -96,7 +97,13 @@ func Steps(doc any) ([]flow.Step, []Problem) {
 }
 
 // Parse is Steps of a JSON text.
-func Parse(text []byte) ([]flow.Step, []Problem) {
+func Parse(text []byte) ([]flow.Step, []Problem) { return new(checker).parse(text) }
+
+// ParsePart is Parse for actions that are done in the midst of others: an id
+// that they name may be one of those around them.
+func ParsePart(text []byte) ([]flow.Step, []Problem) { return (&checker{part: true}).parse(text) }
+
+func (k *checker) parse(text []byte) ([]flow.Step, []Problem) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	var doc any
@@ -106,7 +113,7 @@ func Parse(text []byte) ([]flow.Step, []Problem) {
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, []Problem{{Message: "not JSON: more follows the list of actions"}}
 	}
-	return Steps(doc)
+	return k.steps(doc)
 }
 
 // step checks one entry of the list.
@@ -226,7 +233,7 @@ func (k *checker) targets(steps []flow.Step, checked []values) {
 		if id == "" || id == flow.NilID || isTemplate(id) {
 			return
 		}
-		if _, ok := ids[id]; !ok {
+		if _, ok := ids[id]; !ok && !k.part {
 			k.add(path, "no action has the id %q", id)
 		}
 	}

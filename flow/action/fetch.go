@@ -80,7 +80,7 @@ func (a *Fetch) get(ctx context.Context, body []byte) ([]flow.Step, error) {
 	if int64(len(text)) > limit {
 		return nil, fmt.Errorf("%s %s: the answer is over %d bytes", a.Method, a.URL, limit)
 	}
-	steps, problems := Parse(text)
+	steps, problems := ParsePart(text)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("%s %s: %w", a.Method, a.URL, problems[0])
 	}

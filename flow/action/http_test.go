@@ -57,6 +57,10 @@ func TestFetch(t *testing.T) {
 	play(t, scene{name: "nothing, then on", world: using(gives(200, `[]`)), flow: `[` + get + `,{"type":"sleep","option":{"duration":500}}]`, lasts: 500 * ms})
 	play(t, scene{name: "a jump out of what was fetched", world: using(gives(200, `[{"type":"goto","option":{"target_id":"${t}"}},{"type":"sleep","option":{"duration":9000}}]`)),
 		flow: `[{"type":"variable_set","option":{"key":"t","value":"end"}},` + get + `,{"type":"sleep","option":{"duration":500}},{"id":"end","type":"hangup","option":{"reason":"busy"}}]`, log: "refuse 486"})
+	play(t, scene{name: "a jump by name out of what was fetched", world: using(gives(200, `[{"type":"branch","option":{"default_target_id":"end"}},{"type":"sleep","option":{"duration":9000}}]`)),
+		flow: `[` + get + `,{"type":"sleep","option":{"duration":500}},{"id":"end","type":"hangup","option":{"reason":"busy"}}]`, log: "refuse 486"})
+	play(t, scene{name: "a jump to nowhere is fatal when it is made", world: using(gives(200, `[{"type":"sleep","option":{"duration":1000}},{"type":"goto","option":{"target_id":"nowhere"}}]`)),
+		flow: `[` + get + `,{"type":"hangup","option":{"reason":"busy"}}]`, log: "refuse 603", lasts: time.Second})
 	for name, w := range map[string]*web{
 		"201":             gives(201, `[]`),
 		"an object":       gives(200, `{"actions":[]}`),

@@ -82,6 +82,8 @@ type checker struct {
 	problems []Problem
 	// lenient takes texts that hold a number for one: they were variables.
 	lenient bool
+	// part is for actions among others, whose ids are not known.
+	part bool
 }
 
 func (k *checker) add(path []any, format string, args ...any) {
