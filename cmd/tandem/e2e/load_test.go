@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -48,36 +47,41 @@ type load struct {
 	end              func()
 }
 
-// placeCalls connects pairs of talkers through the node's number 200, whose
-// callee is the wire callee. Each call stays up until end.
-func placeCalls(b testing.TB, n *node, callee *wire, count int, in, out *codec.Codec) *load {
-	l := &load{}
-	var mu sync.Mutex
-	pending := map[string]*talker{} // by the callee's dialog
+// answerTalking makes the wire answer every INVITE as a talker of codec c, and
+// hands those talkers on in the order of their calls.
+func answerTalking(b testing.TB, callee *wire, c *codec.Codec) <-chan *talker {
+	answered := make(chan *talker, 1024)
 	go func() {
+		calls := map[string]*talker{}
 		for m := range callee.got {
 			switch {
 			case m.status() != 0:
 			case m.method() == "INVITE":
 				id := m.get("call-id")
-				mu.Lock()
-				k, known := pending[id]
-				if !known {
-					k = newTalker(b, out)
+				k := calls[id]
+				if k == nil {
+					k = newTalker(b, c)
 					k.setRemote(m.body)
-					pending[id] = k
+					calls[id] = k
+					answered <- k
 				}
-				mu.Unlock()
 				callee.respond(m, 200, "OK", "t"+id[:4], "", k.sdp())
 			case m.method() == "BYE":
 				callee.respond(m, 200, "OK", "", "", "")
 			}
 		}
 	}()
+	return answered
+}
+
+// placeCalls connects talkers of codec c with those who answer at the node's
+// number 200. Each call stays up until end.
+func placeCalls(b testing.TB, n *node, answered <-chan *talker, count int, c *codec.Codec) *load {
+	l := &load{}
 	caller := newWire(b, "127.0.0.1")
 	var attempts []*attempt
 	for range count {
-		k := newTalker(b, in)
+		k := newTalker(b, c)
 		a := caller.attempt(n.sip, "200")
 		a.request("INVITE", 1, "i", a.to, a.target, "Content-Type: application/sdp\n", k.sdp())
 		m, ok := caller.next(5*time.Second, func(m message) bool { return a.mine(m) && m.method() == "INVITE" && m.status() >= 200 })
@@ -86,18 +90,10 @@ func placeCalls(b testing.TB, n *node, callee *wire, count int, in, out *codec.C
 		}
 		a.answered(m)
 		k.setRemote(m.body)
+		k.peer = <-answered
+		k.peer.peer = k
 		attempts = append(attempts, a)
-		l.callers = append(l.callers, k)
-		// The callee's talker of this call is the one not yet paired.
-		mu.Lock()
-		for id, c := range pending {
-			if c.peer == nil {
-				c.peer, k.peer = k, c
-				l.callees = append(l.callees, c)
-				_ = id
-			}
-		}
-		mu.Unlock()
+		l.callers, l.callees = append(l.callers, k), append(l.callees, k.peer)
 	}
 	l.end = func() {
 		for _, a := range attempts {
@@ -128,9 +124,14 @@ func benchCalls(b *testing.B, count int, in, out *codec.Codec) {
 	for range b.N {
 		callee := newWire(b, "127.0.0.1")
 		n := start(b, fmt.Sprintf(connectYAML, "callee@"+callee.host()))
-		time.Sleep(2 * time.Second) // start-up work is over
+		answered := answerTalking(b, callee, out)
+		// The first call loads what all share: code, tables, connections.
+		first := placeCalls(b, n, answered, 1, in)
+		talk(first.talkers(), 2*time.Second)
+		first.end()
+		n.idle()
 		idle := n.rss()
-		l := placeCalls(b, n, callee, count, in, out)
+		l := placeCalls(b, n, answered, count, in)
 		all := l.talkers()
 		talk(all, 2*time.Second)
 		for _, k := range all {
