@@ -183,6 +183,14 @@ func (s *Session) Move(to *worker.Worker, then func()) {
 	})
 }
 
+// Sweep lets received packets wait for up to half a tick (worker.Worker.Sweep),
+// for an owner who looks at them only once a tick; he calls it in each. Watch,
+// as it is at first, hands them on as they come. On the worker.
+func (s *Session) Sweep() { s.worker.Load().Sweep(s.pair.RTP) }
+
+// Watch ends what Sweep began. On the worker.
+func (s *Session) Watch() { s.worker.Load().Watch(s.pair.RTP) }
+
 // Close says goodbye to the peer (RTCP BYE) and gives sockets and ports back.
 // Any goroutine; closing again does nothing.
 func (s *Session) Close() {

@@ -149,6 +149,7 @@ func (s *Stream) ReadFrame(f *media.Frame) error {
 	if s.closed || !s.params.Direction.Receives() || s.relay != nil {
 		return nil
 	}
+	s.session.Sweep() // what comes before the next tick may wait for it
 	now := s.now()
 	if rate == r.rate {
 		f.Silent = !r.jitter.Read(f.Samples, now)

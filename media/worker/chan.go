@@ -49,6 +49,9 @@ func (c *chanSleeper) wake() {
 func (c *chanSleeper) add(*Socket) error { return ErrKernelSocket }
 func (c *chanSleeper) remove(*Socket)    {}
 
+// take is not called: only sockets of the kernel are swept.
+func (c *chanSleeper) take(*Worker, *Socket, time.Time) (at time.Time, ok bool) { return at, false }
+
 func (c *chanSleeper) close() {
 	if c.timer != nil {
 		c.timer.Stop()

@@ -34,8 +34,7 @@ type epollSleeper struct {
 	sockets         []*Socket
 	free            []int
 	events          [maxEvents]unix.EpollEvent
-	from            sockaddr
-	buf             [MaxPacket]byte
+	in              incoming
 }
 
 // wakeSlot stands for the eventfd; a socket's slot is its place in sockets.
@@ -52,6 +51,7 @@ func newEpollSleeper(gather time.Duration) (sleeper, error) {
 		return nil, fmt.Errorf("create eventfd: %w", err)
 	}
 	e := &epollSleeper{epfd: epfd, eventfd: eventfd, gather: gather}
+	e.in.init()
 	if err := e.control(unix.EPOLL_CTL_ADD, eventfd, wakeSlot); err != nil {
 		e.close()
 		return nil, err
@@ -142,16 +142,22 @@ func (e *epollSleeper) handle(w *Worker, slot int) {
 	if s == nil {
 		return
 	}
-	n := s.receive(e.buf[:], &e.from)
+	if s.mode == resting {
+		w.rouse(s)
+	}
+	if n := e.in.receive(s.fd); n >= 0 {
+		e.in.deliver(w, s, n, w.now)
+	}
+}
+
+func (e *epollSleeper) take(w *Worker, s *Socket, before time.Time) (at time.Time, ok bool) {
+	n := e.in.receiveStamped(s.fd)
 	if n < 0 {
-		return
+		return at, false
 	}
-	w.stats.packets.Add(1)
-	if n > len(e.buf) {
-		w.stats.oversize.Add(1)
-		return
-	}
-	s.recv(e.buf[:n], e.from.addrPort(), w.now)
+	at = e.in.arrival(w.now, before)
+	e.in.deliver(w, s, n, at)
+	return at, true
 }
 
 // poll waits in the kernel. A wait that may block is announced to Go's

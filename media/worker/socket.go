@@ -35,9 +35,16 @@ type Socket struct {
 
 	// These belong to the worker.
 	worker *Worker
-	slot   int
 	recv   func(pkt []byte, from netip.AddrPort, now time.Time)
 	to     sockaddr // where the last packet went
+	mode   mode
+	slot   int // in the poller
+
+	// These are those of a socket that is swept.
+	sweep, place int       // which sweep, and where in it
+	looked       time.Time // when it was looked at last
+	idle         int       // times since then that nothing was there
+	stamped      bool      // the kernel notes when a packet came
 }
 
 // NewSocket makes a socket of c.

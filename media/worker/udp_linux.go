@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -97,17 +98,89 @@ func (s *Socket) sendKernel(pkt []byte, to netip.AddrPort) error {
 	return nil
 }
 
+// stamp makes the kernel note when a packet comes.
+func (s *Socket) stamp() {
+	if s.stamped {
+		return
+	}
+	s.stamped = true
+	// Without it, the time at which a packet is received has to do.
+	_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+}
+
+// An incoming is where a worker's datagrams are received.
+type incoming struct {
+	buf  [MaxPacket]byte
+	from sockaddr
+
+	// These are for recvmsg.
+	msg   unix.Msghdr
+	iov   unix.Iovec
+	stamp struct { // struct cmsghdr and its data
+		head unix.Cmsghdr
+		time unix.Timespec
+	}
+}
+
+func (in *incoming) init() {
+	in.iov.Base = &in.buf[0]
+	in.iov.SetLen(len(in.buf))
+	in.msg.Name = &in.from.raw[0]
+	in.msg.Iov = &in.iov
+	in.msg.SetIovlen(1)
+	in.msg.Control = (*byte)(unsafe.Pointer(&in.stamp))
+}
+
 // receive takes one datagram off the socket. n is its true length, which may be
-// more than buf has room for; n < 0 says that there was none.
-func (s *Socket) receive(buf []byte, from *sockaddr) (n int) {
-	from.len = uint32(len(from.raw))
-	r, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd),
-		uintptr(unsafe.Pointer(unsafe.SliceData(buf))), uintptr(len(buf)), unix.MSG_DONTWAIT|unix.MSG_TRUNC,
-		uintptr(unsafe.Pointer(&from.raw)), uintptr(unsafe.Pointer(&from.len)))
+// more than there was room for; n < 0 says that there was none.
+func (in *incoming) receive(fd int) (n int) {
+	in.from.len = uint32(len(in.from.raw))
+	r, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd),
+		uintptr(unsafe.Pointer(&in.buf)), uintptr(len(in.buf)), unix.MSG_DONTWAIT|unix.MSG_TRUNC,
+		uintptr(unsafe.Pointer(&in.from.raw)), uintptr(unsafe.Pointer(&in.from.len)))
 	if errno != 0 {
 		return -1
 	}
 	return int(r)
+}
+
+// receiveStamped is receive for a socket that stamp was called for.
+func (in *incoming) receiveStamped(fd int) (n int) {
+	in.msg.Namelen = uint32(len(in.from.raw))
+	in.msg.SetControllen(int(unsafe.Sizeof(in.stamp)))
+	r, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&in.msg)), unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+	if errno != 0 {
+		return -1
+	}
+	return int(r)
+}
+
+// arrival is when the datagram that receiveStamped gave came, by the worker's
+// clock: not after now, nor long before the last look at the socket, even if
+// the machine's clock was set meanwhile.
+func (in *incoming) arrival(now, before time.Time) time.Time {
+	h := &in.stamp.head
+	if in.msg.Controllen == 0 || h.Level != unix.SOL_SOCKET || h.Type != unix.SCM_TIMESTAMPNS {
+		return now
+	}
+	at := now.Add(time.Duration(in.stamp.time.Nano() - now.UnixNano()))
+	if at.After(now) {
+		return now
+	}
+	if earliest := before.Add(-sweepWidth); at.Before(earliest) {
+		return earliest
+	}
+	return at
+}
+
+// deliver hands on a datagram of n bytes.
+func (in *incoming) deliver(w *Worker, s *Socket, n int, at time.Time) {
+	w.stats.packets.Add(1)
+	if n > len(in.buf) {
+		w.stats.oversize.Add(1)
+		return
+	}
+	s.recv(in.buf[:n], in.from.addrPort(), at)
 }
 
 // Drops is how many datagrams the kernel has dropped at this socket because

@@ -30,6 +30,7 @@ type Worker struct {
 	running []func() // the part of the queue being run; kept for its room
 	timers  timers
 	ticks   clockwork
+	sweeps  [sweeps]sweep
 
 	// weight is what Pool.Next compares: sockets and tickers.
 	weight atomic.Int64
@@ -47,6 +48,9 @@ type sleeper interface {
 	// add and remove say which kernel sockets wait receives from.
 	add(s *Socket) error
 	remove(s *Socket)
+	// take hands one packet that waits at a kernel socket to the worker, and
+	// says when it came. before is when the socket was looked at last.
+	take(w *Worker, s *Socket, before time.Time) (at time.Time, ok bool)
 	close()
 }
 
@@ -100,6 +104,7 @@ func (w *Worker) run() {
 			return
 		}
 		w.runTimers()
+		w.runSweeps()
 		w.runTicks()
 		w.sleep()
 	}
@@ -141,18 +146,22 @@ func (w *Worker) sleep() {
 	w.stats.turns.Add(1)
 }
 
-// nextDeadline is the time, since w.start, of the next timer or tick.
-func (w *Worker) nextDeadline() (time.Duration, bool) {
-	at, ok := w.timers.next()
+// nextDeadline is the time, since w.start, of the next timer, sweep or tick.
+func (w *Worker) nextDeadline() (at time.Duration, ok bool) {
+	at, ok = w.timers.next()
+	if sweep, has := w.nextSweep(); has && (!ok || sweep < at) {
+		at, ok = sweep, true
+	}
 	if tick, has := w.ticks.next(); has && (!ok || tick < at) {
-		return tick, true
+		at, ok = tick, true
 	}
 	return at, ok
 }
 
 // AddSocket makes recv get every packet that arrives at s, on the worker, as
-// soon as it arrives. pkt is valid only during the call. A socket belongs to
-// one worker at a time. On the worker.
+// soon as it arrives or, once [Worker.Sweep] was called, within half a tick;
+// now is when it arrived. pkt is valid only during the call. A socket belongs
+// to one worker at a time. On the worker.
 func (w *Worker) AddSocket(s *Socket, recv func(pkt []byte, from netip.AddrPort, now time.Time)) error {
 	if s.worker != nil {
 		return ErrSocketInUse
@@ -165,7 +174,7 @@ func (w *Worker) AddSocket(s *Socket, recv func(pkt []byte, from netip.AddrPort,
 		if err := w.sleeper.add(s); err != nil {
 			return err
 		}
-		s.worker = w
+		s.worker, s.mode = w, watched
 	}
 	w.stats.sockets.Add(1)
 	w.weight.Add(1)
@@ -178,9 +187,12 @@ func (w *Worker) RemoveSocket(s *Socket) {
 	if s.worker != w {
 		return
 	}
-	if s.conn != nil {
+	switch {
+	case s.conn != nil:
 		s.conn.OnReceive(nil)
-	} else {
+	case s.mode == swept:
+		w.unsweep(s)
+	default:
 		w.sleeper.remove(s)
 	}
 	s.worker, s.recv = nil, nil

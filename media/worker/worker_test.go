@@ -481,6 +481,15 @@ func TestPacketPathDoesNotAllocate(t *testing.T) {
 	if n != 0 || got != 201*172 {
 		t.Errorf("%v allocations a packet, %d bytes received", n, got)
 	}
+	w.Sweep(a)
+	n = testing.AllocsPerRun(200, func() {
+		_ = b.Send(pkt, a.LocalAddr())
+		w.now = w.now.Add(sweepWidth)
+		w.runSweeps()
+	})
+	if n != 0 || got != 2*201*172 {
+		t.Errorf("swept: %v allocations a packet, %d bytes received", n, got)
+	}
 }
 
 func BenchmarkTick(b *testing.B) {
