@@ -2,6 +2,7 @@ package flow
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,6 +43,9 @@ type Stack struct {
 	// way: at its end, by a jump out of it, by the end of the call.
 	Left func()
 }
+
+// errNoSuchStep does not cite the id, which may hold what the caller has typed.
+var errNoSuchStep = errors.New("no action has the id that is the target")
 
 // MaxStacks is how deep the stacks of a [Cursor] may lie on each other.
 const MaxStacks = 100
@@ -111,7 +115,7 @@ func (k *Cursor) advance(done Outcome) (bool, error) {
 		return false, nil
 	case done.Jump != "":
 		if !k.jump(done.Jump) {
-			return false, fmt.Errorf("no action has the id %q", done.Jump)
+			return false, errNoSuchStep
 		}
 		return true, nil
 	case done.Push != nil:

@@ -2,6 +2,7 @@ package action
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -49,16 +50,48 @@ func (e *Env) Make(s flow.Step) (flow.Action, error) {
 	if err != nil {
 		a = flow.ActionFunc(func(*flow.Call) (flow.Outcome, error) { return flow.Outcome{}, err })
 	}
-	if !line.fatal {
+	if !line.fatal && (s.Shown != nil || len(s.Option) == 0) {
 		return a, nil
 	}
 	return flow.ActionFunc(func(c *flow.Call) (flow.Outcome, error) {
 		out, err := a.Run(c)
 		if err != nil && err != flow.ErrHangup && err != flow.ErrReplaced {
-			err = flow.Fatal(err)
+			if err = unfilled(err, s.Template, s.Option); line.fatal {
+				err = flow.Fatal(err)
+			}
 		}
 		return out, err
 	}), nil
+}
+
+// unfilled is err with the options as they stand in the flow, before variables
+// were put in: what a caller has typed is not for the log.
+func unfilled(err error, template, filled any) error {
+	text := err.Error()
+	if t := unfill(text, template, filled); t != text {
+		return errors.New(t)
+	}
+	return err
+}
+
+func unfill(text string, template, filled any) string {
+	switch t := template.(type) {
+	case string:
+		if f, ok := filled.(string); ok && f != t && f != "" {
+			return strings.ReplaceAll(text, f, t)
+		}
+	case map[string]any:
+		f, _ := filled.(map[string]any)
+		for k := range t {
+			text = unfill(text, t[k], f[k])
+		}
+	case []any:
+		f, _ := filled.([]any)
+		for i := range min(len(t), len(f)) {
+			text = unfill(text, t[i], f[i])
+		}
+	}
+	return text
 }
 
 func (e *Env) fetchTimeout() time.Duration {

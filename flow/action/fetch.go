@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"tandem/flow"
@@ -53,6 +55,16 @@ func (a *Fetch) Run(c *flow.Call) (flow.Outcome, error) {
 	return flow.Outcome{Push: &flow.Stack{Steps: steps, Make: from.Make}}, nil
 }
 
+// hideURL takes the URL out of an HTTP error: its user, path and query may hold
+// secrets, and what the caller has typed.
+func hideURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
 func (a *Fetch) get(ctx context.Context, body []byte) ([]flow.Step, error) {
 	if a.env.HTTP == nil {
 		return nil, errNoHTTP
@@ -61,16 +73,16 @@ func (a *Fetch) get(ctx context.Context, body []byte) ([]flow.Step, error) {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, a.Method, a.URL, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return nil, hideURL(err)
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	res, err := a.env.HTTP.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, hideURL(err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s %s: %s; want 200", a.Method, a.URL, res.Status)
+		return nil, fmt.Errorf("%s %s: %s; want 200", a.Method, req.URL.Host, res.Status)
 	}
 	limit := a.env.fetchLimit()
 	text, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
@@ -78,11 +90,11 @@ func (a *Fetch) get(ctx context.Context, body []byte) ([]flow.Step, error) {
 		return nil, err
 	}
 	if int64(len(text)) > limit {
-		return nil, fmt.Errorf("%s %s: the answer is over %d bytes", a.Method, a.URL, limit)
+		return nil, fmt.Errorf("%s %s: the answer is over %d bytes", a.Method, req.URL.Host, limit)
 	}
 	steps, problems := ParsePart(text)
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("%s %s: %w", a.Method, a.URL, problems[0])
+		return nil, fmt.Errorf("%s %s: %w", a.Method, req.URL.Host, problems[0])
 	}
 	return steps, nil
 }

@@ -148,14 +148,14 @@ func (k *checker) value(path []any, o *option, x any) (any, bool) {
 	case aText:
 		s, ok := x.(string)
 		if !ok {
-			k.add(path, "want a text; put %s in quotes", show(x))
+			k.add(path, "want a text; put %s in quotes", k.show(x))
 			return nil, false
 		}
 		return k.checkText(path, o, s)
 	case aChoice:
 		s, ok := x.(string)
 		if !ok || s != "" && !slices.Contains(o.choices, s) {
-			k.add(path, "%s; want one of %s", show(x), strings.Join(o.choices, ", "))
+			k.add(path, "%s; want one of %s", k.show(x), strings.Join(o.choices, ", "))
 			return nil, false
 		}
 		return s, true
@@ -291,7 +291,7 @@ func (k *checker) checkText(path []any, o *option, s string) (any, bool) {
 		return nil, false
 	}
 	if o.pattern != nil && s != "" && !o.pattern.MatchString(s) {
-		k.add(path, "%s; want %s", show(s), o.want)
+		k.add(path, "%s; want %s", k.show(s), o.want)
 		return nil, false
 	}
 	return s, true
@@ -303,10 +303,10 @@ func (k *checker) inRange(path []any, o *option, f float64, unit string) bool {
 	}
 	switch {
 	case f < o.min && o.max > 0, o.max > 0 && f > o.max:
-		k.add(path, "%s; want %s to %s%s", show(f), show(o.min), show(o.max), unit)
+		k.add(path, "%s; want %s to %s%s", k.show(f), show(o.min), show(o.max), unit)
 		return false
 	case f < o.min:
-		k.add(path, "%s; want at least %s%s", show(f), show(o.min), unit)
+		k.add(path, "%s; want at least %s%s", k.show(f), show(o.min), unit)
 		return false
 	}
 	return true
@@ -329,7 +329,7 @@ func (k *checker) address(path []any, x any) (any, bool) {
 		}
 		s, ok := m[key].(string)
 		if !ok && m[key] != nil {
-			k.add(append(path, key), "want a text; put %s in quotes", show(m[key]))
+			k.add(append(path, key), "want a text; put %s in quotes", k.show(m[key]))
 			return nil, false
 		}
 		*to = s
@@ -411,6 +411,15 @@ func unitName(unit time.Duration) string {
 		return "seconds"
 	}
 	return "milliseconds"
+}
+
+// show is a value as a message cites it. One that was a variable is not cited:
+// it may be what the caller has typed.
+func (k *checker) show(x any) string {
+	if k.lenient {
+		return "this value"
+	}
+	return show(x)
 }
 
 // show is a value as a message cites it.

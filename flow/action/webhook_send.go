@@ -94,18 +94,18 @@ func (a *WebhookSend) once(ctx context.Context) (again bool, err error) {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, a.Method, a.URL, strings.NewReader(a.Body))
 	if err != nil {
-		return false, err
+		return false, hideURL(err)
 	}
 	req.Header.Set("Content-Type", a.ContentType)
 	res, err := a.env.HTTP.Do(req)
 	if err != nil {
-		return true, err
+		return true, hideURL(err)
 	}
 	defer res.Body.Close()
 	// Read to its end, so that the connection can be used again.
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, a.env.fetchLimit()))
 	if res.StatusCode >= 500 {
-		return true, fmt.Errorf("%s %s: %s", a.Method, a.URL, res.Status)
+		return true, fmt.Errorf("%s %s: %s", a.Method, req.URL.Host, res.Status)
 	}
 	return false, nil
 }
