@@ -145,9 +145,12 @@ func TestAPIPlacesCall(t *testing.T) {
 
 	// The recording is listed, and is to be had.
 	rec := c.RecordingIDs[0]
-	if code, doc := n.do("GET", "/v1.0/recordings/"+rec, "", "Bearer "+key); code != 200 || doc["reference_id"] != id || doc["status"] != "ended" {
-		t.Errorf("recording: %d %v", code, doc)
-	}
+	n.eventually(patience, "the recording is listed", func() error {
+		if code, doc := n.do("GET", "/v1.0/recordings/"+rec, "", "Bearer "+key); code != 200 || doc["reference_id"] != id || doc["status"] != "ended" {
+			return fmt.Errorf("%d %v", code, doc)
+		}
+		return nil
+	})
 	res, err := http.Get("http://" + n.api + "/v1.0/recordingfiles/" + rec + "?accesskey=" + key)
 	if err != nil {
 		t.Fatal(err)

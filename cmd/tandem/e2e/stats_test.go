@@ -78,6 +78,7 @@ func TestStatistics(t *testing.T) {
 	})
 	time.Sleep(9 * time.Second)
 	stop()
+	time.Sleep(50 * time.Millisecond) // the last packet is read
 	call.hangup()
 
 	if len(reports) == 0 {
