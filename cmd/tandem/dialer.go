@@ -103,32 +103,32 @@ func sameNetwork(targets []resolve.Target) (network string, addrs []netip.AddrPo
 
 // sipTarget parses user@host:port, with or without its scheme.
 func sipTarget(s string) (sip.Uri, error) {
-	if !strings.HasPrefix(s, "sip:") && !strings.HasPrefix(s, "sips:") {
+	if scheme(s) == "" {
 		s = "sip:" + s
 	}
-	return sip.ParseURI(s)
+	u, err := sip.ParseURI(s)
+	u.Headers = nil // they are not for a Request-URI (RFC 3261 §19.1.1)
+	return u, err
+}
+
+// scheme is the scheme that a SIP address begins with, with its colon; empty
+// where there is none.
+func scheme(s string) string {
+	for _, p := range []string{"sip:", "sips:"} {
+		if len(s) >= len(p) && strings.EqualFold(s[:len(p)], p) {
+			return s[:len(p)]
+		}
+	}
+	return ""
 }
 
 // from is the caller as the called party sees it: a number or name at our own
-// address.
+// address, the advertised one where there is one.
 func (d *dialer) from(a flow.Address) sip.FromTo {
-	user, _, _ := strings.Cut(a.Target, "@") // the caller's own host is none of the called party's business
+	user, _, _ := strings.Cut(a.Target[len(scheme(a.Target)):], "@") // the caller's own host is none of the called party's business
 	if user == "" {
 		user = "anonymous"
 	}
-	return sip.FromTo{Display: a.TargetName, URI: sip.Uri{Scheme: "sip", User: sip.EscapeUser(user), Host: d.fromHost()}}
-}
-
-// fromHost is the host of the From header: the advertised one, else the first
-// address listened at that is specific.
-func (d *dialer) fromHost() string {
-	if host, _ := d.cfg.SIP.Advertise.Split(); host != "" {
-		return host
-	}
-	for _, l := range d.cfg.SIP.Listen {
-		if a := l.Addr.Addr(); !a.IsUnspecified() {
-			return a.String()
-		}
-	}
-	return "anonymous.invalid"
+	host, _ := d.cfg.SIP.Advertise.Split()
+	return sip.FromTo{Display: a.TargetName, URI: sip.Uri{Scheme: "sip", User: sip.EscapeUser(user), Host: host}}
 }

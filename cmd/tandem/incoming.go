@@ -90,9 +90,10 @@ func (n *node) enter(name string) (release func(), err error) {
 }
 
 // address turns a URI into an address: of type tel where the user part is a
-// number, else of type sip.
+// number, else of type sip. display is as it stands in the header.
 func address(u *sip.Uri, display string) flow.Address {
 	user := userOf(u)
+	display = sip.Unescape(display)
 	if isNumber(user) {
 		return flow.Address{Type: "tel", Target: user, TargetName: display}
 	}

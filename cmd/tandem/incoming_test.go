@@ -17,7 +17,7 @@ import (
 // paperNode is a node that routes calls and has nothing to carry them.
 func paperNode(t *testing.T, trunks ...trunk.Config) *node {
 	t.Helper()
-	table, err := trunk.New(trunks, []trunk.Outbound{{To: "*", Trunks: []string{"acme"}}})
+	table, err := trunk.New(trunks, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,8 +28,8 @@ type Caller interface {
 type InviteOptions struct {
 	CallID  string // empty: one is made
 	To      sip.Uri
-	From    sip.FromTo
-	Contact string // user part of our Contact
+	From    sip.FromTo // an empty host: our own address
+	Contact string     // user part of our Contact
 	Network string
 	// Remotes are tried in order; TryTimeout is how long one may stay silent.
 	Remotes     []netip.AddrPort
@@ -114,6 +114,9 @@ func (c *Client) send(f *transport.Flow) error {
 	body, err := c.user.Offer(f)
 	if err != nil {
 		return err
+	}
+	if c.o.From.URI.Host == "" {
+		c.o.From.URI.Host, _ = f.SentBy()
 	}
 	c.seq++
 	req := c.invite(f, body)

@@ -30,7 +30,8 @@ type DialOptions struct {
 	// To is the Request-URI, and the URI of the To header.
 	To sip.Uri
 	// From is the caller as the far end is to see it; the display name is
-	// plain text.
+	// plain text. An empty host stands for our own, as the way to the far end
+	// has it.
 	From sip.FromTo
 	// Network is "udp" (or empty) or "tcp".
 	Network string
@@ -162,7 +163,11 @@ func (o *DialOptions) check() error {
 	if o.Network != "" && o.Network != "udp" && o.Network != "tcp" {
 		return fmt.Errorf("dial: unknown network %q", o.Network)
 	}
-	for _, u := range append([]sip.Uri{o.To, o.From.URI}, o.Route...) {
+	from := o.From.URI
+	if from.Host == "" {
+		from.Host = "anonymous.invalid"
+	}
+	for _, u := range append([]sip.Uri{o.To, from}, o.Route...) {
 		if _, err := sip.ParseURI(u.String()); err != nil {
 			return fmt.Errorf("dial: URI: %w", err)
 		}

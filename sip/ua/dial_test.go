@@ -93,6 +93,24 @@ func TestRemoteReason(t *testing.T) {
 	})
 }
 
+// TestOwnAddress: where the From names no host, it is ours as the peer sees it.
+func TestOwnAddress(t *testing.T) {
+	run(t, func(w *world) {
+		p := w.caller()
+		l := w.dial(func(o *ua.DialOptions) { o.From.URI.Host = "" })
+		invite := p.Expect("INVITE")
+		contains(t, "INVITE", invite.Get("From"), "<sip:100@192.0.2.1>;tag=")
+		p.Reply(invite, 200, "x", offer(p, "8"))
+		p.Expect("ACK")
+		expect[sip.Answered](l)
+		w.must(l.Hangup(sip.Cleared(sip.Local)))
+		bye := p.Expect("BYE")
+		equal(t, "From of the BYE", bye.Get("From"), invite.Get("From"))
+		p.Reply(bye, 200, "", "")
+		l.hungup(200, sip.Local)
+	})
+}
+
 // TestHostileReason: whatever the far end gives as its reason, another leg can
 // be ended with it.
 func TestHostileReason(t *testing.T) {
