@@ -58,7 +58,7 @@ type Call struct {
 	rang       bool       // a provisional response has been sent
 	steps      int        // steps since media last moved
 	digits     []byte     // typed ahead
-	shown      bool       // the digits variable shows a digit that is also typed ahead
+	shown      int        // which digit typed ahead the digits variable shows already, from 1; 0: none
 	loops      map[string]int
 	on         []*handler
 	outer      []*outer

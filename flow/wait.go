@@ -195,9 +195,12 @@ func (c *Call) TypeAhead(digit byte) {
 // digits variable already: the digit that has ended a talk. Whoever empties the
 // variable takes the digit, so that it counts once.
 func (c *Call) ShowDigit(digit byte) {
-	c.TypeAhead(digit)
+	c.shown = 0
+	if len(c.digits) < maxTypedAhead {
+		c.TypeAhead(digit)
+		c.shown = len(c.digits)
+	}
 	c.Vars().put(VarDigits, string(rune(digit)))
-	c.shown = true
 }
 
 // NextDigit takes the oldest digit typed ahead.
@@ -207,19 +210,20 @@ func (c *Call) NextDigit() (digit byte, ok bool) {
 	}
 	digit = c.digits[0]
 	c.digits = c.digits[:copy(c.digits, c.digits[1:])]
+	c.shown = max(c.shown-1, 0)
 	return digit, true
 }
 
 // SetDigits stores what was received in the digits variable.
 func (c *Call) SetDigits(digits string) {
-	c.shown = false
+	c.shown = 0
 	c.Vars().put(VarDigits, digits)
 }
 
 // TakeDigits empties the digits variable.
 func (c *Call) TakeDigits() {
-	if c.shown && len(c.digits) > 0 {
-		c.digits = c.digits[:len(c.digits)-1]
+	if i := c.shown; i > 0 {
+		c.digits = append(c.digits[:i-1], c.digits[i:]...)
 	}
 	c.SetDigits("")
 }

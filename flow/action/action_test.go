@@ -221,6 +221,20 @@ func TestDigitsReceive(t *testing.T) {
 			{"type":"digits_receive","option":{"duration":500}},
 			{"type":"digits_receive","option":{"duration":500}}]`,
 		far: presses("1"), lasts: 600 * ms, vars: map[string]string{flow.VarDigits: ""}})
+	// A talk that a digit ends shows it, and keeps it for the next
+	// digits_receive; who empties the variable takes it.
+	const talk, wait = `{"type":"talk","option":{"text":"one or two?","digits_handle":"next"}},`, `{"type":"sleep","option":{"duration":1000}},`
+	for _, tt := range []struct{ name, between, press, got string }{
+		{"kept", ``, "1", "1"},
+		{"kept, in order", wait, "123", "12"},
+		{"taken by branch", `{"type":"branch","option":{"default_target_id":"receive"}},`, "1", ""},
+		{"taken by branch, later ones stay", wait + `{"type":"branch","option":{"default_target_id":"receive"}},`, "123", "23"},
+		{"taken by variable_set, later ones stay", wait + `{"type":"variable_set","option":{"key":"voipbin.call.digits"}},`, "123", "23"},
+		{"used once", wait + `{"type":"digits_receive","option":{"duration":1}},{"type":"branch","option":{"default_target_id":"receive"}},`, "123", "23"},
+	} {
+		play(t, scene{name: "a digit that ends a talk: " + tt.name, far: presses(tt.press), vars: map[string]string{flow.VarDigits: tt.got},
+			flow: `[` + talk + tt.between + `{"id":"receive","type":"digits_receive","option":{"length":2,"duration":500}}]`})
+	}
 	play(t, scene{name: "a flood is cut", flow: `[{"type":"sleep","option":{"duration":1000}},{"type":"digits_receive","option":{"key":"#","duration":100}}]`,
 		far: func(_ *flowtest.World, l *flowtest.Leg) {
 			after(100 * time.Millisecond)
