@@ -142,6 +142,9 @@ func (c *Config) checkRoutes(l *loader) {
 	all := -1 // the first route that takes every call
 	for i, r := range c.Routes {
 		path := index("routes", i)
+		if c.faulty(l, path) { // it is no route at all
+			continue
+		}
 		if r.Trunk != "" && r.Trunk != Users {
 			if _, ok := c.Trunks[r.Trunk]; !ok {
 				l.add(c.Pos(path+".trunk"), path+".trunk", "unknown trunk %q; %s", r.Trunk, didYouMean(r.Trunk, append(keysOf(c.Trunks), Users)))

@@ -47,6 +47,8 @@ type Config struct {
 
 	// settings says where the value of each given path is.
 	settings map[string]Pos
+	// files are what was read, in this order.
+	files []string
 }
 
 // SIP is the section sip.

@@ -10,14 +10,14 @@ import (
 // last newline (relative paths from the folder of the configuration file), and
 // a file that systemd's LoadCredential provides. $${ stands for ${ as it is.
 func (d *decoder) expand(s *scalar, path string) (string, bool) {
-	return d.replace(s, func(name string, at int) (string, replaced) { return d.lookup(name, s.at(at), path) }, true)
+	return d.replace(s, path, func(name string, at int) (string, replaced) { return d.lookup(name, s.at(at), path) }, true)
 }
 
 // expandFlow replaces in a flow's text, where ${…} also stands for the flow's
 // own variables: a prefix, or a name in capitals that the environment has and
 // no variable_set gives, is the configuration's; everything else is left.
 func (d *decoder) expandFlow(s *scalar, path string) (string, bool) {
-	return d.replace(s, func(name string, at int) (string, replaced) {
+	return d.replace(s, path, func(name string, at int) (string, replaced) {
 		if !strings.HasPrefix(name, "env:") && !strings.HasPrefix(name, "file:") && !strings.HasPrefix(name, "credential:") {
 			if !isCapital(name) || d.flowKeys[name] {
 				return "", left
@@ -41,7 +41,7 @@ const (
 	failed
 )
 
-func (d *decoder) replace(s *scalar, get func(name string, at int) (string, replaced), escapes bool) (string, bool) {
+func (d *decoder) replace(s *scalar, path string, get func(name string, at int) (string, replaced), escapes bool) (string, bool) {
 	rest, ok := s.text, true
 	var b strings.Builder
 	for {
@@ -59,7 +59,7 @@ func (d *decoder) replace(s *scalar, get func(name string, at int) (string, repl
 		name, after, closed := strings.Cut(rest[i+2:], "}")
 		if !closed {
 			if escapes {
-				d.add(s.at(at), "", "${ without its }; write $${ for the characters themselves")
+				d.add(s.at(at), path, "${ without its }; write $${ for the characters themselves")
 				ok = false
 			}
 			b.WriteString(rest)

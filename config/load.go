@@ -1,6 +1,8 @@
 package config
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -37,22 +39,28 @@ func Load(path string, env func(string) (string, bool)) (*Config, []Problem) {
 	l.file(path, true)
 	l.cfg.check(l)
 	l.cfg.warnListen(l)
-	slices.SortStableFunc(l.problems, func(a, b Problem) int {
-		if d := l.order(a.Pos.File) - l.order(b.Pos.File); d != 0 {
-			return d
-		}
-		if d := a.Pos.Line - b.Pos.Line; d != 0 {
-			return d
-		}
-		if d := a.Pos.Column - b.Pos.Column; d != 0 || a.Warning == b.Warning {
-			return d
-		}
-		if a.Warning {
+	l.cfg.files = l.files
+	l.cfg.Sort(l.problems)
+	return l.cfg, slices.Compact(l.problems)
+}
+
+// Sort puts problems in the order of files and lines; of two in one place the
+// warning comes last.
+func (c *Config) Sort(problems []Problem) {
+	slices.SortStableFunc(problems, func(a, b Problem) int {
+		order := cmp.Or(
+			slices.Index(c.files, a.Pos.File)-slices.Index(c.files, b.Pos.File),
+			a.Pos.Line-b.Pos.Line,
+			a.Pos.Column-b.Pos.Column,
+		)
+		switch {
+		case order != 0 || a.Warning == b.Warning:
+			return order
+		case a.Warning:
 			return 1
 		}
 		return -1
 	})
-	return l.cfg, slices.Compact(l.problems)
 }
 
 // Defaults is the configuration of an empty file.
@@ -71,8 +79,6 @@ type loader struct {
 	// flowKeys are the names that variable_set gives in any flow read so far.
 	flowKeys map[string]bool
 }
-
-func (l *loader) order(file string) int { return slices.Index(l.files, file) }
 
 func (l *loader) add(pos Pos, path, format string, args ...any) {
 	l.problems = append(l.problems, Problem{Pos: pos, Path: path, What: fmt.Sprintf(format, args...)})
@@ -176,6 +182,11 @@ func (d *decoder) parse(data []byte) (root ast.Node, ok bool) {
 			root, ok = nil, false
 		}
 	}()
+	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
+	if line, column, what := readable(data); what != "" {
+		d.add(d.pos(line, column), "", "%s", what)
+		return nil, false
+	}
 	if depth(data) > maxDepth {
 		d.add(Pos{File: d.file}, "", "nested deeper than %d levels", maxDepth)
 		return nil, false
@@ -184,7 +195,7 @@ func (d *decoder) parse(data []byte) (root ast.Node, ok bool) {
 	if err != nil {
 		var syntax *yaml.SyntaxError
 		if errors.As(err, &syntax) && syntax.Token != nil {
-			d.add(d.pos(syntax.Token.Position.Line, syntax.Token.Position.Column), "", "%s", syntax.Message)
+			d.add(d.pos(syntax.Token.Position.Line, syntax.Token.Position.Column), "", "%s", explain(syntax.Message))
 		} else {
 			d.add(Pos{File: d.file}, "", "%s", err)
 		}
