@@ -3,6 +3,7 @@ package stream
 import (
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"tandem/media"
@@ -18,10 +19,10 @@ type Stream struct {
 	log     *slog.Logger
 	queue   *mixer.Queue
 	session *rtp.Session
+	rate    atomic.Int32 // of the samples that are decoded and encoded, in Hz
 
 	// All below belongs to the worker.
 	params  Params
-	rate    int // of the samples that are decoded and encoded, in Hz
 	closed  bool
 	in      receiver
 	out     sender
@@ -42,7 +43,8 @@ var (
 // Until [Stream.Configure] it drops what comes and sends nothing. Any
 // goroutine.
 func New(w *worker.Worker, pair *rtp.Pair, opts Options) *Stream {
-	s := &Stream{opts: opts, log: opts.Log, queue: mixer.NewQueue(w), rate: 8000}
+	s := &Stream{opts: opts, log: opts.Log, queue: mixer.NewQueue(w)}
+	s.rate.Store(8000)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -74,8 +76,8 @@ func (s *Stream) LocalAddr() netip.AddrPort { return s.session.LocalAddr() }
 // goroutine.
 func (s *Stream) Worker() *worker.Worker { return s.queue.Worker() }
 
-// Rate implements [media.Port].
-func (s *Stream) Rate() int { return s.rate }
+// Rate implements [media.Port]. Any goroutine.
+func (s *Stream) Rate() int { return int(s.rate.Load()) }
 
 // Configure applies what offer and answer have agreed on, at once and without a
 // break: what stays as it was goes on as it was, and sequence numbers,
@@ -93,19 +95,19 @@ func (s *Stream) configure(p Params) {
 	if len(p.Receive) == 0 && p.Send.Codec != nil {
 		p.Receive = []Format{p.Send}
 	}
-	clock := 8000
-	s.rate = 8000
+	clock, rate := 8000, 8000
 	if c := p.Send.Codec; c != nil {
-		clock, s.rate = c.ClockRate, c.SampleRate
+		clock, rate = c.ClockRate, c.SampleRate
 	}
+	s.rate.Store(int32(rate))
 	if p.EventClock <= 0 {
 		p.EventClock = clock
 	}
 	before := s.params.Direction
 	s.params = p
 	s.session.SetClockRate(clock)
-	s.in.configure(p, clock, s.rate)
-	s.out.configure(p, clock, s.rate)
+	s.in.configure(p, clock, rate)
+	s.out.configure(p, clock, rate)
 	s.digits.configure(p)
 	s.session.SetRemote(p.Remote, p.RemoteRTCP, p.Latch)
 	if d := s.opts.Timeout; !p.Direction.Receives() {
