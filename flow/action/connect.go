@@ -3,6 +3,7 @@ package action
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"tandem/flow"
@@ -150,11 +151,12 @@ func stayConnected(c *flow.Call) (flow.Outcome, error) {
 
 // waiting is what a caller hears until somebody answers.
 type waiting struct {
-	call   *flow.Call
-	env    *Env
-	early  bool
-	joined *flow.Call // who is heard already
-	cancel func()
+	call    *flow.Call
+	env     *Env
+	early   bool
+	sending []*flow.Call // who has early media
+	joined  *flow.Call   // who is heard already
+	cancel  func()
 }
 
 // ringOnce keeps a ringback that ends at once from being started over and over.
@@ -214,24 +216,44 @@ func (w *waiting) begin() {
 
 // progress tells the caller how the called parties get on.
 func (w *waiting) progress(p flow.Progress) {
-	c := w.call
 	switch {
-	case p.Status == flow.Ended && p.Call == w.joined:
-		w.joined = nil // whom the caller heard has gone: the next may be heard
-	case p.Status != flow.Ringing:
-	case w.early && p.Media && w.joined == nil:
-		if err := c.EarlyMedia(); err != nil {
-			c.Log().Warn("early media", "err", err)
-			return
+	case p.Status == flow.Ended:
+		if i := slices.Index(w.sending, p.Call); i >= 0 {
+			w.sending = slices.Delete(w.sending, i, i+1)
 		}
-		w.stop()
-		if err := w.join(p.Call); err != nil {
-			c.Log().Warn("early media", "err", err)
+		if p.Call == w.joined {
+			w.joined = nil
+			w.hearNext()
+		}
+	case p.Status != flow.Ringing:
+	case w.early && p.Media:
+		if !slices.Contains(w.sending, p.Call) {
+			w.sending = append(w.sending, p.Call)
+		}
+		if w.joined == nil {
+			w.hearNext()
 		}
 	default:
-		if err := c.RingBack(); err != nil {
-			c.Log().Warn("ring", "err", err)
+		if err := w.call.RingBack(); err != nil {
+			w.call.Log().Warn("ring", "err", err)
 		}
+	}
+}
+
+// hearNext lets the caller hear the early media of a called party, or ringback
+// where none has any.
+func (w *waiting) hearNext() {
+	if len(w.sending) == 0 {
+		w.begin()
+		return
+	}
+	if err := w.call.EarlyMedia(); err != nil {
+		w.call.Log().Warn("early media", "err", err)
+		return
+	}
+	w.stop()
+	if err := w.join(w.sending[0]); err != nil {
+		w.call.Log().Warn("early media", "err", err)
 	}
 }
 

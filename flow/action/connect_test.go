@@ -125,7 +125,7 @@ func TestConnect(t *testing.T) {
 		far:   func(_ *flowtest.World, l *flowtest.Leg) { after(3 * time.Second); l.FarHangsUp() },
 		check: func(t *testing.T, w *flowtest.World, c *event.Call) {
 			all := w.Log.Of("1") + "|" + w.Log.Of("2")
-			if strings.Count(all, "in bridge") != 1 || strings.Count(all, "bye") != 2 {
+			if strings.Count(all, "in bridge") != 1 || strings.Count(all, "bye")+strings.Count(all, "cancel") != 2 {
 				t.Error(all)
 			}
 		}})
@@ -171,16 +171,36 @@ func TestConnect(t *testing.T) {
 			},
 			"2": func(l *flowtest.Leg) {
 				l.FarRings(180, false)
-				after(5 * time.Second)
+				after(5500 * ms)
 				l.FarAnswers()
 				after(time.Second)
 				l.FarHangsUp()
 			},
 		}),
-		log: "ring 180; early media 183; in bridge1; answer; bye; out", lasts: 6 * time.Second,
+		log: "ring 180; early media 183; in bridge1; play tone:ringback; play tone:ringback; play tone:ringback; answer; stop tone:ringback; bye; out", lasts: 6500 * ms,
 		check: func(t *testing.T, w *flowtest.World, c *event.Call) {
 			legLog(t, w, "1", "invite by test; in bridge1; out")
 			legLog(t, w, "2", "invite by test; in bridge1; out")
+		}})
+	play(t, scene{name: "early media of the next, where the one that is heard gives up",
+		flow: `[` + earlyBoth + `]`,
+		world: callee(map[string]func(*flowtest.Leg){
+			"1": func(l *flowtest.Leg) { l.FarRings(183, true); after(2 * time.Second); l.FarRefuses(486) },
+			"2": func(l *flowtest.Leg) {
+				after(time.Second)
+				l.FarRings(183, true)
+				after(4 * time.Second)
+				l.FarAnswers()
+				after(time.Second)
+				l.FarHangsUp()
+			},
+		}),
+		log: "early media 183; in bridge1; answer; bye; out", lasts: 6 * time.Second,
+		check: func(t *testing.T, w *flowtest.World, c *event.Call) {
+			legLog(t, w, "2", "invite by test; in bridge1; out")
+			if s := w.Log.String(); strings.Index(s, "2: in bridge1") > strings.Index(s, "a: answer") {
+				t.Errorf("it was not heard before it answered:\n%s", s)
+			}
 		}})
 	play(t, scene{name: "digits go to the other party, not to the flow",
 		flow:  `[` + toOne + `,{"type":"digits_receive","option":{"duration":100}}]`,
