@@ -96,11 +96,13 @@ func (e *epollSleeper) wake() {
 
 func (e *epollSleeper) wait(w *Worker, d time.Duration) {
 	if d != 0 {
-		d = e.moderate(w, d)
-	}
-	if e.polled.Sub(e.yielded) > yieldEvery {
-		runtime.Gosched()
-		e.yielded = e.polled
+		now := w.clock.Now()
+		// At the latest before a sleep that would last past the time.
+		if now.Add(max(d, e.gather)).Sub(e.yielded) > yieldEvery {
+			runtime.Gosched()
+			e.yielded = now
+		}
+		d = e.moderate(now, d)
 	}
 	n := e.poll(d)
 	w.now = w.clock.Now()
@@ -113,8 +115,8 @@ func (e *epollSleeper) wait(w *Worker, d time.Duration) {
 // moderate gathers packets, as a network card does that moderates its
 // interrupts: it sleeps until the poll comes no sooner than gather after the
 // last one, and says how long that may wait then.
-func (e *epollSleeper) moderate(w *Worker, d time.Duration) time.Duration {
-	pause := e.gather - w.clock.Now().Sub(e.polled)
+func (e *epollSleeper) moderate(now time.Time, d time.Duration) time.Duration {
+	pause := e.gather - now.Sub(e.polled)
 	if pause <= 0 {
 		return d
 	}
