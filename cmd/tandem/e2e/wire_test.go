@@ -129,7 +129,6 @@ func (w *wire) messages() []message {
 	return w.all[:len(w.all):len(w.all)]
 }
 
-func (w *wire) port() int    { return w.conn.LocalAddr().(*net.UDPAddr).Port }
 func (w *wire) host() string { return w.conn.LocalAddr().String() }
 
 // send writes text, whose lines end in \n, to the given port of 127.0.0.1.

@@ -109,6 +109,7 @@ func (s *Store) prepare(ctx context.Context) error {
 			columns = append(columns, "call_seq")
 			set = append(set, "call_seq=max(call_seq, excluded.call_seq)")
 		}
+		//nolint:gosec // the names of our own tables and columns
 		q := fmt.Sprintf("INSERT INTO %s (%s) VALUES (?%s) ON CONFLICT (id) DO UPDATE SET %s",
 			table, strings.Join(columns, ", "), strings.Repeat(", ?", len(columns)-1), strings.Join(set, ", "))
 		//nolint:sqlclosecheck // closed with the store's connection
