@@ -78,12 +78,12 @@ const (
 
 // A latch decides whose packets are the peer's: RTP carries no other proof.
 type latch struct {
-	opts      RemoteOptions
-	signalled netip.AddrPort // of the SDP; the zero value until known
 	source    netip.AddrPort // latched; the zero value until heard
 	ssrc      uint32
-	rank      rank      // of source
-	heard     time.Time // when source was last heard with ssrc
+	rank      rank           // of source
+	heard     time.Time      // when source was last heard with ssrc
+	signalled netip.AddrPort // of the SDP; the zero value until known
+	opts      RemoteOptions
 	armed     time.Time // until when a new SSRC is taken at once
 	moved     time.Time // when the SDP's address last changed
 	oldSSRC   uint32    // the one before ssrc

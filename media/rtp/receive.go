@@ -7,13 +7,14 @@ import (
 
 // counts are the parts of [Stats] that are only counted.
 type counts struct {
-	sent, sentBytes, sendErrors         uint64
-	received, receivedBytes             uint64
+	received, receivedBytes, sent, sentBytes uint64 // those of every packet
+	last, first                              time.Time
+
+	sendErrors                          uint64
 	duplicate, outOfOrder, late, jumps  uint64
 	wrongSource, malformed, rateLimited uint64
 	ssrcChanges, sourceChanges          uint64
 	rtcpSent, rtcpReceived              uint64
-	first, last                         time.Time
 }
 
 // SetRemote tells where the peer's SDP wants RTP and RTCP: at the start and
@@ -100,7 +101,7 @@ func (s *Session) receiveRTP(data []byte, from netip.AddrPort, now time.Time) {
 	c.receivedBytes += uint64(len(p.Payload))
 	c.last = now
 	s.quiet.heard(now)
-	s.opts.OnPacket(p, now) // may close or move the session: nothing after it
+	s.onPacket(p, now) // may close or move the session: nothing after it
 }
 
 // sourceChanged makes from the peer.

@@ -22,8 +22,6 @@ const (
 type reporter struct {
 	cname string
 	next  time.Time
-	buf   []byte
-	rep   report // the one being handled
 
 	signalled netip.AddrPort // of the SDP
 	to        netip.AddrPort // where reports go
@@ -45,7 +43,6 @@ func (r *reporter) init(cname string) {
 		cname = cname[:255]
 	}
 	r.cname = cname
-	r.buf = make([]byte, 0, 8+senderInfoSize+reportBlockSize+8+(len(cname)+6)+8)
 }
 
 // randomCNAME is a name for one session that tells nothing (RFC 7022 §4.2).
@@ -90,7 +87,7 @@ func (s *Session) receiveRTCP(data []byte, from netip.AddrPort, now time.Time) {
 		s.count.wrongSource++
 		return
 	}
-	rep := &r.rep
+	var rep report
 	if err := rep.parse(data, s.out.ssrc); err != nil {
 		s.count.malformed++
 		return
@@ -163,7 +160,7 @@ func (s *Session) sendReport(now time.Time, bye bool) {
 		b := s.reportBlock(now)
 		block = &b
 	}
-	buf := appendReport(r.buf[:0], s.out.ssrc, info, block)
+	buf := appendReport(s.worker.Load().Buffer()[:0], s.out.ssrc, info, block)
 	buf = appendCNAME(buf, s.out.ssrc, r.cname)
 	if bye {
 		buf = appendBYE(buf, s.out.ssrc)

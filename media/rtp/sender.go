@@ -23,7 +23,6 @@ const (
 type sender struct {
 	ssrc uint32
 	to   netip.AddrPort // the zero value: nowhere
-	buf  []byte
 
 	seq       uint16        // of the next packet
 	timestamp uint32        // of the last audio packet
@@ -199,12 +198,18 @@ func (s *Session) sendable(payload []byte) error {
 	return nil
 }
 
-// write sends h and payload.
+// Room is an empty slice with room for the payload of the next packet that is
+// sent. A payload made there need not be fetched from anywhere when it is. On
+// the worker, valid until anything on it sends a packet.
+func (s *Session) Room() []byte {
+	return s.worker.Load().Buffer()[headerSize : headerSize : headerSize+maxPayload]
+}
+
+// write sends h and payload, which may be in Room.
 func (s *Session) write(h *Packet, payload []byte) error {
-	o := &s.out
-	h.SSRC = o.ssrc
-	o.buf = append(h.appendHeader(o.buf[:0]), payload...)
-	if err := s.pair.RTP.Send(o.buf, o.to); err != nil {
+	h.SSRC = s.out.ssrc
+	pkt := append(h.appendHeader(s.worker.Load().Buffer()[:0]), payload...)
+	if err := s.socket.Send(pkt, s.out.to); err != nil {
 		s.count.sendErrors++
 		return err
 	}

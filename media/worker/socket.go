@@ -30,21 +30,22 @@ type Conn interface {
 type Socket struct {
 	fd     int
 	conn   Conn
-	local  netip.AddrPort
 	closed atomic.Bool
 
 	// These belong to the worker.
-	worker *Worker
-	recv   func(pkt []byte, from netip.AddrPort, now time.Time)
-	to     sockaddr // where the last packet went
 	mode   mode
 	slot   int // in the poller
+	worker *Worker
+	recv   func(pkt []byte, from netip.AddrPort, now time.Time)
 
 	// These are those of a socket that is swept.
 	sweep, place int       // which sweep, and where in it
+	idle         int       // looks since something was there
 	looked       time.Time // when it was looked at last
-	idle         int       // times since then that nothing was there
 	stamped      bool      // the kernel notes when a packet came
+
+	to    sockaddr // where the last packet went
+	local netip.AddrPort
 }
 
 // NewSocket makes a socket of c.

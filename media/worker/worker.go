@@ -32,6 +32,9 @@ type Worker struct {
 	ticks   clockwork
 	sweeps  [sweeps]sweep
 
+	out    [MaxPacket]byte // Buffer
+	shared map[any]any     // Shared
+
 	// weight is what Pool.Next compares: sockets and tickers.
 	weight atomic.Int64
 	stats  counters
@@ -55,7 +58,7 @@ type sleeper interface {
 }
 
 func newWorker(id int, clock media.Clock) *Worker {
-	w := &Worker{id: id, clock: clock}
+	w := &Worker{id: id, clock: clock, shared: make(map[any]any)}
 	w.ticks.where = make(map[Ticker]place)
 	return w
 }
