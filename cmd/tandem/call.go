@@ -18,11 +18,7 @@ import (
 	"tandem/config"
 	"tandem/media"
 	"tandem/media/mixer"
-	"tandem/media/prompt"
 	"tandem/media/record"
-	"tandem/media/speech"
-	"tandem/media/speech/espeak"
-	"tandem/media/speech/piper"
 	"tandem/media/stream"
 	"tandem/sip"
 	"tandem/sip/resolve"
@@ -58,16 +54,30 @@ func (c *callCmd) Run(out io.Writer) error {
 	defer stop()
 	r := &report{URI: c.URI}
 	err := c.place(ctx, r)
+	if err != nil && !r.placed && c.Output == "text" {
+		return err // there is no call to report on
+	}
 	if err != nil {
 		r.Error = err.Error()
 	}
 	if werr := r.write(out, c.Output); werr != nil {
 		return werr
 	}
-	if !r.Answered {
+	var bad exitError
+	switch {
+	case errors.As(err, &bad):
+		return exitError{bad.code, nil}
+	case err != nil || !r.Answered:
 		return exitError{exitRuntime, nil}
 	}
-	return err
+	return nil
+}
+
+// say tells whoever waits at a terminal how the call gets on.
+func (c *callCmd) say(format string, args ...any) {
+	if c.Output == "text" && isTerminal(os.Stderr) {
+		fmt.Fprintf(os.Stderr, format+"\n", args...)
+	}
 }
 
 // place runs the call and fills the report.
@@ -76,6 +86,11 @@ func (c *callCmd) place(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
+	script, err := newScript(ctx, c, cfg)
+	if err != nil {
+		return err
+	}
+	defer script.close()
 	e, err := newEngine(testPortsLow, testPortsHigh, 1)
 	if err != nil {
 		return err
@@ -105,7 +120,9 @@ func (c *callCmd) place(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
-	t := &testCall{cmd: c, cfg: cfg, leg: leg, report: r, begin: begin, post: post, engine: e}
+	r.placed, r.Network, r.Address = true, o.Network, o.Remotes[0].String()
+	c.say("calling %s by %s", r.Address, r.Network)
+	t := &testCall{cmd: c, script: script, leg: leg, report: r, begin: begin, post: post, engine: e}
 	return t.run(ctx)
 }
 
@@ -146,7 +163,10 @@ func (c *callCmd) target(ctx context.Context) (o ua.DialOptions, cfg *config.Con
 		}
 	default:
 		if o.To, err = sip.ParseURI(c.URI); err != nil {
-			return o, nil, fmt.Errorf("%s: %w; write one such as sip:100@127.0.0.1:5060", c.URI, err)
+			return o, nil, fmt.Errorf("%q: %w; write one such as sip:100@127.0.0.1:5060, or a number with --trunk", c.URI, err)
+		}
+		if o.To.Scheme != "sip" && o.To.Scheme != "sips" {
+			return o, nil, fmt.Errorf("%q is no SIP URI; write one such as sip:100@127.0.0.1:5060, or a number with --trunk", c.URI)
 		}
 	}
 	if len(o.Codecs) == 0 {
@@ -209,7 +229,7 @@ func names(list []config.Codec) []string {
 // A testCall is the call in progress.
 type testCall struct {
 	cmd    *callCmd
-	cfg    *config.Config
+	script *script
 	engine *engine
 	leg    *ua.Leg
 	report *report
@@ -238,6 +258,7 @@ func (t *testCall) run(ctx context.Context) error {
 			case sip.Ringing:
 				if t.report.RingMS == 0 {
 					t.report.RingMS = t.since()
+					t.cmd.say("ringing")
 				}
 				if m.Media {
 					t.join()
@@ -246,11 +267,13 @@ func (t *testCall) run(ctx context.Context) error {
 				t.report.Answered = true
 				t.report.SetupMS = t.since()
 				t.join()
+				t.cmd.say("answered; the call lasts %v, Ctrl-C ends it", t.cmd.Duration)
 				over = time.After(t.cmd.Duration)
 				script = make(chan error, 1)
-				go func() { script <- t.script(scriptCtx) }()
+				go func() { script <- t.script.run(scriptCtx, t) }()
 			case sip.Hungup:
 				t.stats()
+				t.report.EndMS = t.since()
 				t.report.hungup(m.Cause)
 				return failed
 			}
@@ -329,55 +352,6 @@ func (t *testCall) closeRecording() {
 	if t.desk != nil {
 		t.desk.Close()
 	}
-}
-
-// script says, plays and types what the command line asks for.
-func (t *testCall) script(ctx context.Context) error {
-	if t.cmd.Say != "" {
-		engines := []speech.Synthesizer{espeak.New("")}
-		if t.cfg != nil {
-			p := piper.New(piper.Options{Dir: filepath.Join(t.cfg.StateDir, "speech")})
-			defer p.Close()
-			engines = append([]speech.Synthesizer{p}, engines...)
-		}
-		s, err := speech.NewSpeaker(speech.Options{Engines: engines})
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		src, err := s.Speak(ctx, speech.Request{Text: t.cmd.Say, Language: t.cmd.Language, Rate: t.leg.Port().Rate()})
-		if err != nil {
-			return fmt.Errorf("say: %w", err)
-		}
-		if err := t.play(ctx, src); err != nil {
-			return fmt.Errorf("say: %w", err)
-		}
-	}
-	if t.cmd.Play != "" {
-		path, err := filepath.Abs(t.cmd.Play)
-		if err != nil {
-			return err
-		}
-		lib, err := prompt.New(prompt.Options{Dir: filepath.Dir(path)})
-		if err != nil {
-			return err
-		}
-		defer lib.Close()
-		src, err := lib.Open(ctx, t.leg.Port().Rate(), "file:"+filepath.Base(path))
-		if err != nil {
-			return err
-		}
-		if err := t.play(ctx, src); err != nil {
-			return fmt.Errorf("play: %w", err)
-		}
-	}
-	if t.cmd.Digits != "" {
-		const each, gap = 160 * time.Millisecond, 100 * time.Millisecond
-		if err := t.leg.SendDigits(t.cmd.Digits, each, gap); err != nil {
-			return fmt.Errorf("digits: %w", err)
-		}
-	}
-	return nil
 }
 
 // play plays src to its end.

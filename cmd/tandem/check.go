@@ -30,28 +30,41 @@ func (c *checkCmd) Run(out io.Writer) error {
 		}
 	}
 	if faults > 0 {
-		return exitError{exitBadConfig, fmt.Errorf("%s: %d faults", c.Config, faults)}
+		return exitError{exitBadConfig, fmt.Errorf("%s: %s", c.Config, count(faults, "fault"))}
 	}
-	fmt.Fprintf(out, "%s: good; %d trunks, %d routes, %d flows, %d warnings\n", c.Config, len(cfg.Trunks), len(cfg.Routes), len(cfg.Flows), warnings)
+	fmt.Fprintf(out, "%s: good; %s, %s, %s, %s\n", c.Config, count(len(cfg.Trunks), "trunk"),
+		count(len(cfg.Routes), "route"), count(len(cfg.Flows), "flow"), count(warnings, "warning"))
 	return nil
 }
 
+// count is a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // load reads a configuration and its flows. The flows are those without
-// faults; problems are all that was found, in the order of files and lines
-// first for what config sees, then for the flows.
+// faults; problems are all that was found, in the order of files and lines.
 func load(file string) (*config.Config, map[string][]flow.Step, []config.Problem) {
 	cfg, problems := config.Load(file, os.LookupEnv)
 	flows := make(map[string][]flow.Step, len(cfg.Flows))
 	for _, name := range slices.Sorted(maps.Keys(cfg.Flows)) {
 		f := cfg.Flows[name]
+		if f.Actions == nil { // it is no list, which config has said
+			continue
+		}
 		steps, faults := action.Parse(f.Actions)
 		for _, p := range faults {
 			problems = append(problems, f.Problem(p.Where(), p.Message))
 		}
+		problems = append(problems, unusable(cfg, &f)...)
 		if len(faults) == 0 {
 			flows[name] = steps
 		}
 	}
+	cfg.Sort(problems)
 	return cfg, flows, problems
 }
 

@@ -46,6 +46,18 @@ type cli struct {
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
+// helpFor says which --help tells more about what is wrong with the command
+// line.
+func helpFor(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		if cmd := parse.Context.Selected(); cmd != nil {
+			return "tandem " + cmd.Name + " --help lists its flags"
+		}
+	}
+	return "tandem --help lists the commands"
+}
+
 // run is the program: it returns the exit code.
 func run(args []string, stdout, stderr io.Writer) (code int) {
 	var c cli
@@ -65,7 +77,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "tandem:", err)
-		fmt.Fprintln(stderr, "tandem --help lists commands and flags")
+		fmt.Fprintln(stderr, helpFor(err))
 		return exitRuntime
 	}
 	err = ctx.Run()

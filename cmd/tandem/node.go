@@ -81,6 +81,7 @@ type node struct {
 	giveUp   context.CancelFunc // on writing records
 	running  sync.WaitGroup
 	closers  []io.Closer // in the order of opening
+	lock     io.Closer   // on state_dir; given back last
 }
 
 // newNode builds and starts a node. Whatever was started is stopped when it
@@ -94,6 +95,11 @@ func newNode(cfg *config.Config, flows map[string][]flow.Step, log *slog.Logger)
 			n.shutdown()
 		}
 	}()
+	if cfg.Node == "" {
+		if cfg.Node, err = os.Hostname(); err != nil {
+			return n, fmt.Errorf("node: %w; name this host in the configuration", err)
+		}
+	}
 	// Programs that are started in other folders are given paths of it.
 	if cfg.StateDir, err = filepath.Abs(cfg.StateDir); err != nil {
 		return n, err
@@ -105,6 +111,9 @@ func newNode(cfg *config.Config, flows map[string][]flow.Step, log *slog.Logger)
 		if err := os.MkdirAll(filepath.Join(cfg.StateDir, dir), 0o750); err != nil {
 			return n, fmt.Errorf("state_dir: %w", err)
 		}
+	}
+	if n.lock, err = lockState(cfg.StateDir); err != nil {
+		return n, fmt.Errorf("state_dir: %w", err)
 	}
 	for _, step := range []func(context.Context) error{n.openRecords, n.openMedia, n.openCalls, n.openAPI, n.openSIP} {
 		if err := step(ctx); err != nil {
@@ -224,6 +233,9 @@ func (n *node) openCalls(context.Context) (err error) {
 	if n.trunks, err = trunk.New(trunks(n.cfg), outbound(n.cfg)); err != nil {
 		return err
 	}
+	if err := bindable(n.cfg.Media.Listen); err != nil {
+		return fmt.Errorf("media.listen: %w", err)
+	}
 	if n.engine, err = newEngine(int(n.cfg.Media.Ports.First), int(n.cfg.Media.Ports.Last), 0); err != nil {
 		return err
 	}
@@ -281,7 +293,7 @@ func (n *node) openAPI(ctx context.Context) (err error) {
 	})
 	host, port := n.cfg.API.Listen.Split()
 	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port)); err != nil {
-		return fmt.Errorf("api.listen: %w", err)
+		return fmt.Errorf("api.listen: %w", taken(err))
 	}
 	n.log.Info("API", "local", n.listener.Addr().String())
 	n.run("API", func() error { return n.api.Serve(ctx, n.listener) })
@@ -307,7 +319,7 @@ func (n *node) openSIP(context.Context) error {
 		Identify:   n.identify, Incoming: n.incoming, Refused: n.refused, Log: n.log,
 	})
 	if err != nil {
-		return err
+		return taken(err)
 	}
 	for _, l := range n.engine.ua.Endpoints() {
 		n.log.Info("SIP", "local", l.Network+"://"+l.Addr.String())
@@ -375,6 +387,9 @@ func (n *node) shutdown() {
 		if err := n.closers[0].Close(); err != nil {
 			n.log.Warn("close the store", "err", err)
 		}
+	}
+	if n.lock != nil {
+		_ = n.lock.Close() // the end of the process does it as well
 	}
 }
 

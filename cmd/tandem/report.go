@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"tandem/media/stream"
@@ -12,12 +13,19 @@ import (
 
 // A report is what `tandem call` says about its call.
 type report struct {
-	URI      string `json:"uri"`
+	placed bool // else there is nothing but the error
+
+	URI string `json:"uri"`
+	// Network and Address are where the INVITE went.
+	Network  string `json:"network,omitempty"`
+	Address  string `json:"address,omitempty"`
 	Answered bool   `json:"answered"`
 	// RingMS and SetupMS are the times from the INVITE to the first
 	// provisional response above 100, and to the answer.
 	RingMS  int64 `json:"ring_ms"`
 	SetupMS int64 `json:"setup_ms"`
+	// EndMS is the time from the INVITE to the end of the call.
+	EndMS int64 `json:"end_ms"`
 
 	Codec           string  `json:"codec"`
 	Local           string  `json:"local"`
@@ -45,7 +53,8 @@ func (r *report) media(s stream.Stats) {
 	}
 	r.Local, r.Remote = s.RTP.Local.String(), s.RTP.Remote.String()
 	r.PacketsSent, r.PacketsReceived, r.PacketsLost = s.RTP.Sent, s.RTP.Received, s.RTP.Lost
-	r.Loss, r.JitterMS, r.RTTMS, r.MOS = s.RTP.LossFraction(), ms(s.RTP.Jitter), ms(s.RTP.RTT), s.MOS
+	r.Loss, r.JitterMS, r.RTTMS = math.Round(s.RTP.LossFraction()*10000)/10000, ms(s.RTP.Jitter), ms(s.RTP.RTT)
+	r.MOS = math.Round(s.MOS*100) / 100
 }
 
 func (r *report) hungup(c sip.Cause) {
@@ -65,23 +74,35 @@ func (r *report) write(w io.Writer, format string) error {
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%-10s %s\n", name, fmt.Sprintf(format, args...))
 	}
-	line("call", "%s", r.URI)
+	call := r.URI
+	if r.Address != "" {
+		call += ", by " + r.Network + " to " + r.Address
+	}
+	line("call", "%s", call)
 	switch {
 	case r.Answered && r.RingMS > 0:
 		line("set-up", "ringing after %d ms, answered after %d ms", r.RingMS, r.SetupMS)
 	case r.Answered:
 		line("set-up", "answered after %d ms", r.SetupMS)
+	case r.HangupBy == sip.Local.String(): // the far end has not said so
+		line("set-up", "not answered, given up after %d ms: %s", r.EndMS, r.Reason)
 	default:
 		line("set-up", "not answered: %s", r.Reason)
 	}
 	if r.Answered {
-		line("codec", "%s, %s to %s", r.Codec, r.Local, r.Remote)
+		if r.Codec != "" {
+			line("codec", "%s, %s to %s", r.Codec, r.Local, r.Remote)
+		}
 		line("packets", "%d sent, %d received, %d lost (%.1f %%)", r.PacketsSent, r.PacketsReceived, r.PacketsLost, 100*r.Loss)
-		line("jitter", "%.1f ms", r.JitterMS)
+		if r.PacketsReceived > 0 { // else there is nothing to judge
+			line("jitter", "%.1f ms", r.JitterMS)
+		}
 		if r.RTTMS > 0 {
 			line("round trip", "%.1f ms", r.RTTMS)
 		}
-		line("MOS", "%.2f", r.MOS)
+		if r.PacketsReceived > 0 {
+			line("MOS", "%.2f", r.MOS)
+		}
 		if r.RecordedS > 0 {
 			line("recorded", "%.1f s", r.RecordedS)
 		}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 
+	"tandem/config"
 	"tandem/flow/route"
 )
 
@@ -21,7 +22,7 @@ func (r *routeCmd) Run(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := cfg.Trunks[r.Trunk]; !ok && r.Trunk != "" {
+	if _, ok := cfg.Trunks[r.Trunk]; !ok && r.Trunk != "" && r.Trunk != config.Users {
 		return fmt.Errorf("%s has no trunk %q", r.Config, r.Trunk)
 	}
 	matched := false

@@ -78,16 +78,21 @@ func logger(level string) *slog.Logger {
 	l := slog.LevelInfo
 	_ = l.UnmarshalText([]byte(level)) // the command line takes only levels
 	o := &slog.HandlerOptions{Level: l, ReplaceAttr: seconds}
-	if _, err := unix.IoctlGetTermios(int(os.Stderr.Fd()), unix.TCGETS); err == nil {
+	if isTerminal(os.Stderr) {
 		return slog.New(slog.NewTextHandler(os.Stderr, o))
 	}
 	return slog.New(slog.NewJSONHandler(os.Stderr, o))
 }
 
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
 // seconds writes durations as seconds with three decimals, in text and JSON.
 func seconds(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
-		a.Value = slog.Float64Value(a.Value.Duration().Round(time.Millisecond).Seconds())
+		a.Value = slog.Float64Value(float64(a.Value.Duration().Round(time.Millisecond).Milliseconds()) / 1000)
 	}
 	return a
 }

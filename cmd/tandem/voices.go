@@ -45,7 +45,7 @@ func (v *voices) unpack(ctx context.Context) {
 	if v.piper == nil {
 		return
 	}
-	if err := v.piper.Unpack(ctx); err != nil && ctx.Err() == nil {
+	if err := v.piper.Unpack(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		v.log.Warn("piper's voices are not here; the next engine speaks", "err", err)
 	}
 }
