@@ -283,10 +283,10 @@ func TestAliasBomb(t *testing.T) {
 		b.WriteString("a" + string(rune('0'+i)) + ": &a" + string(rune('0'+i)) + " [" + strings.TrimSuffix(strings.Repeat(ref+",", 10), ",") + "]\n")
 	}
 	b.WriteString("flows: {f: *a8}\n")
-	begin := time.Now()
+	// A hundred million values: without the bound this does not come back.
 	_, got := load(t, map[string]string{"tandem.yaml": b.String()}, nil)
-	if !strings.Contains(strings.Join(got, "\n"), "expands to more than") || time.Since(begin) > 10*time.Second {
-		t.Errorf("%v: %v", time.Since(begin), got)
+	if !strings.Contains(strings.Join(got, "\n"), "expands to more than") {
+		t.Errorf("%v", got)
 	}
 }
 

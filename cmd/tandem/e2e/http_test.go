@@ -65,9 +65,11 @@ func TestFetchFails(t *testing.T) {
 		"too long": func(_ int, w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, "["+strings.Repeat(`{"type":"answer"},`, 80000)+`{"type":"answer"}]`)
 		},
-		"redirect to a file": func(_ int, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "file:///etc/passwd", http.StatusFound) },
-		"endless redirect":   func(_ int, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) },
-		"hangs":              func(_ int, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"redirect to a file": func(_ int, w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
+		},
+		"endless redirect": func(_ int, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) },
+		"hangs":            func(_ int, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		"drips": func(_ int, w http.ResponseWriter, r *http.Request) {
 			for range 300 {
 				fmt.Fprint(w, " ")
