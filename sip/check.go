@@ -88,6 +88,12 @@ func (a *Abilities) CheckBody(req *Request) *ReplyError {
 	return nil
 }
 
+// Reads says whether req has a body of one of Types: another that CheckBody lets
+// pass is to be ignored.
+func (a *Abilities) Reads(req *Request) bool {
+	return len(req.Body()) > 0 && slices.Contains(a.Types, ContentType(req))
+}
+
 // CheckAccept refuses an INVITE whose sender reads none of Answers with 406
 // (RFC 3261 §20.1).
 func (a *Abilities) CheckAccept(req *Request) *ReplyError {

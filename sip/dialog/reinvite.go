@@ -138,13 +138,14 @@ func (d *Dialog) reinvited(x *incoming) {
 		x.respond(481, nil, nil)
 		return
 	}
-	hadOffer := len(x.req.Body()) > 0
+	if e := d.set.Abilities.CheckBody(x.req); e != nil {
+		x.refuse(e)
+		return
+	}
+	hadOffer := d.set.Abilities.Reads(x.req)
 	offer := x.req
 	if !hadOffer {
 		offer = nil
-	} else if e := d.set.Abilities.CheckBody(x.req); e != nil {
-		x.refuse(e)
-		return
 	}
 	body, err := d.user.Offered(offer)
 	if err != nil {

@@ -88,7 +88,7 @@ func (s *shard) invited(tx *transaction.Server, req *sip.Request, peer Peer, wro
 	if peer.Codecs != nil {
 		l.sdp.Codecs = peer.Codecs
 	}
-	if len(req.Body()) > 0 {
+	if s.set.Abilities.Reads(req) {
 		offer, err := parseBody(req)
 		if err == nil {
 			err = l.sdp.Check(offer)

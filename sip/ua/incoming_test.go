@@ -536,6 +536,29 @@ func TestHeaderInjection(t *testing.T) {
 	})
 }
 
+// TestOptionalBody: a body that may be ignored is: the INVITE is one without an
+// offer (RFC 3261 §8.2.3).
+func TestOptionalBody(t *testing.T) {
+	run(t, func(w *world) {
+		p := w.caller()
+		c := p.NewCall("100")
+		optional := []string{"Content-Type: application/isup", "Content-Disposition: signal;handling=optional"}
+		c.Invite("isup", optional...)
+		l := w.leg()
+		w.must(l.Answer(sip.AnswerOptions{}))
+		ok := p.Expect("200 INVITE")
+		contains(t, "offer", ok.Body(), "m=audio ", " RTP/AVP 8 0 3 101\r\n")
+		c.Ack(ok, offer(p, "8"))
+		expect[sip.Answered](l)
+		c.Invite("isup", optional...)
+		ok = p.Expect("200 INVITE")
+		contains(t, "offer", ok.Body(), "m=audio ", " RTP/AVP 8 0 3")
+		c.Ack(ok, offer(p, "8"))
+		c.Bye()
+		l.hungup(200, sip.Remote)
+	})
+}
+
 // TestMultipart: the description beside a location, as emergency calls have it.
 func TestMultipart(t *testing.T) {
 	run(t, func(w *world) {
