@@ -83,7 +83,8 @@ bench: build ## the figures of docs/benchmarks.md
 	TANDEM_BIN=$(CURDIR)/$(BIN)/tandem $(GO) test -tags e2e -count=1 -timeout 30m -run '^$$' -bench . -benchtime 1x ./cmd/tandem/e2e
 
 .PHONY: install
-install: build ## install under DESTDIR and PREFIX, with the systemd unit
+# Under sudo there is often no Go in PATH: what is built already is installed.
+install: $(if $(shell command -v $(GO)),build) ## install under DESTDIR and PREFIX, with the systemd unit
 	DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) deploy/install.sh
 
 .PHONY: clean

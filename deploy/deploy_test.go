@@ -169,13 +169,16 @@ func TestInstall(t *testing.T) {
 		}
 		install()
 		for path, mode := range map[string]fs.FileMode{
-			prefix + "/bin/tandem":                        0o755,
-			prefix + "/lib/tandem/tandem-voice":           0o755,
-			prefix + "/lib/systemd/system/tandem.service": 0o644,
-			prefix + "/lib/sysusers.d/tandem.conf":        0o644,
-			prefix + "/lib/sysctl.d/60-tandem.conf":       0o644,
-			"/etc/tandem/tandem.yaml":                     0o640,
-			"/etc/tandem/secrets":                         0o700,
+			prefix + "/bin/tandem":                            0o755,
+			prefix + "/lib/tandem/tandem-voice":               0o755,
+			prefix + "/lib/systemd/system/tandem.service":     0o644,
+			prefix + "/lib/sysusers.d/tandem.conf":            0o644,
+			prefix + "/lib/sysctl.d/60-tandem.conf":           0o644,
+			prefix + "/share/doc/tandem/README.md":            0o644,
+			prefix + "/share/doc/tandem/docs/operations.md":   0o644,
+			prefix + "/share/doc/tandem/examples/tandem.yaml": 0o644,
+			"/etc/tandem/tandem.yaml":                         0o640,
+			"/etc/tandem/secrets":                             0o700,
 		} {
 			info, err := os.Stat(dest + path)
 			if err != nil {

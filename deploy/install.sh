@@ -8,6 +8,10 @@ dest=${DESTDIR-}
 prefix=${PREFIX:-/usr}
 bin=${BIN:-bin}
 
+if [ ! -e "$bin/tandem" ]; then
+	echo "install: there is no $bin/tandem; run make build first" >&2
+	exit 1
+fi
 install -D -m 0755 "$bin/tandem" "$dest$prefix/bin/tandem"
 # A slim build has no voices.
 if [ -e "$bin/tandem-voice" ]; then
@@ -22,8 +26,9 @@ install -d "$dest$prefix/share/doc/tandem/examples"
 for f in README.md CHANGELOG.md; do
 	[ ! -e $f ] || install -m 0644 $f "$dest$prefix/share/doc/tandem/"
 done
-for f in examples/*.yaml; do
-	[ ! -e "$f" ] || install -m 0644 "$f" "$dest$prefix/share/doc/tandem/examples/"
+install -d "$dest$prefix/share/doc/tandem/docs"
+for f in examples/*.yaml docs/*.md; do
+	[ ! -e "$f" ] || install -m 0644 "$f" "$dest$prefix/share/doc/tandem/${f%/*}/"
 done
 
 # Only tandem may read the configuration, and only root what becomes a
