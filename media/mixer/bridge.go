@@ -41,10 +41,8 @@ type Bridge struct {
 	relay   [2]*Participant // the two whose packets are handed on; the same one twice for an echo
 	passing [2]*Participant // the two who are sent each other's digits
 
-	sum  []int32        // what is said in this tick
-	tail [tailMax]int32 // the fading end of voices that have left
-	ends bool           // tail holds something
-	mix  media.Frame    // what everyone hears who says nothing
+	desk *desk   // of the worker
+	tail []int32 // the fading end of voices that have left
 }
 
 type bridgeTap struct{ fn func(mix *media.Frame) }
@@ -134,6 +132,7 @@ func (b *Bridge) Close() {
 // add and remove run on the worker.
 func (b *Bridge) add(p *Participant) {
 	b.members = append(b.members, p)
+	b.desk = deskOf(b.w)
 	p.bridge = b
 	p.fresh = true
 	if n, ok := p.port.(RelayNotifier); ok {
@@ -164,7 +163,9 @@ func (b *Bridge) stopPlay(pl *play, err error) {
 		return
 	}
 	b.plays = slices.Delete(b.plays, i, i+1)
-	b.fadeOut(&pl.frame)
+	var e ending
+	e.keep(&pl.frame)
+	b.fadeOut(e)
 	pl.end(err)
 	b.update()
 }
@@ -178,8 +179,7 @@ func (b *Bridge) update() {
 	}
 	if rate != b.rate {
 		b.rate = min(rate, media.MaxRate)
-		b.ends = false
-		clear(b.tail[:])
+		b.tail = b.tail[:0]
 		for _, p := range b.members {
 			p.rateChanged()
 		}

@@ -411,23 +411,39 @@ func TestNoClicks(t *testing.T) {
 }
 
 func TestLimit(t *testing.T) {
-	if limit(-32768, 1) != -32768 || limit(32767, 1) != 32767 || limit(30000, 1) != 30000 {
-		t.Error("one voice is changed")
-	}
 	last := int16(0)
 	for v := int32(0); v < 70*32768; v += 37 {
-		got := limit(v, 2)
+		got := limit(v)
 		if got < last {
 			t.Fatalf("limit(%d) = %d after %d", v, got, last)
 		}
 		if v <= knee && got != int16(v) {
 			t.Fatalf("limit(%d) = %d", v, got)
 		}
-		if limit(-v, 2) != -got {
-			t.Fatalf("limit(%d) = %d", -v, limit(-v, 2))
+		if limit(-v) != -got {
+			t.Fatalf("limit(%d) = %d", -v, limit(-v))
 		}
 		last = got
 	}
+}
+
+// One voice is heard as it is, however loud.
+func TestOneVoiceIsNotLimited(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, w []*worker.Worker) {
+		b := NewBridge(w[0], Options{})
+		x, y, z := speaker(400), speaker(0), speaker(0)
+		x.peak = 32767
+		y.silent, z.silent = true, true
+		b.Join(x)
+		b.Join(y)
+		pass(10)
+		wantTones(t, "y", y, map[float64]float64{400: 32767})
+		b.Join(z)
+		pass(2)
+		y.take()
+		pass(10)
+		wantTones(t, "y", y, map[float64]float64{400: 32767})
+	})
 }
 
 func TestRateIsTheHighest(t *testing.T) {

@@ -19,12 +19,10 @@ type Participant struct {
 	muteIn   bool // nobody hears it
 	muteOut  bool // it hears nothing
 	echo     echo
-	fresh    bool           // its voice has not been heard yet: the first of it is faded in
-	said     media.Frame    // what it says in this tick
-	heard    media.Frame    // what it hears
-	last     [tailMax]int16 // the end of what it heard in the tick before, backwards
-	lastLen  int            // samples of last in use; 0 where it heard nothing
-	switched bool           // what it hears now does not go on from the tick before
+	fresh    bool   // its voice has not been heard yet: the first of it is faded in
+	spoke    ending // of what it said
+	last     ending // of what it heard
+	switched bool   // what it hears now does not go on from the tick before
 }
 
 type tap struct{ fn func(in, out *media.Frame) }
@@ -211,7 +209,6 @@ func (p *Participant) plain() bool {
 
 // rateChanged forgets what was kept at another rate.
 func (p *Participant) rateChanged() {
-	p.lastLen = 0
-	p.said.Silent = true
+	p.last, p.spoke = p.last[:0], p.spoke[:0]
 	p.fresh = true
 }
