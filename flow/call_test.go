@@ -77,6 +77,7 @@ func TestHowCallsEnd(t *testing.T) {
 		{"the program, unanswered", func(c *flow.Call) error { return nil }, nil, "local normal"},
 		{"the caller", answered, func(_ *flow.Call, l *flowtest.Leg) { l.FarHangsUp() }, "remote normal"},
 		{"the caller, unanswered", forever, func(_ *flow.Call, l *flowtest.Leg) { l.FarHangsUp() }, "remote cancel"},
+		{"the caller, before our answer is out", answered, func(_ *flow.Call, l *flowtest.Leg) { l.FarRefuses(487) }, "remote cancel"},
 		{"the leg", answered, func(_ *flow.Call, l *flowtest.Leg) { l.Fails(408) }, "local normal"},
 		{"the leg, unanswered", forever, func(_ *flow.Call, l *flowtest.Leg) { l.Fails(500) }, "local failed"},
 		{"a command", answered, func(c *flow.Call, _ *flowtest.Leg) { c.End(flow.ReasonNormal) }, "local normal"},
@@ -98,7 +99,11 @@ func TestHowCallsEnd(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(c *flow.Config) { c.MaxCall = time.Hour }, func(t *testing.T, w *flowtest.World) {
 				start := time.Now()
-				c, leg := w.Call(does(tt.action))
+				caller := w.Caller()
+				if strings.Contains(tt.name, "before our answer") {
+					caller.NoAck()
+				}
+				c, leg := w.CallFrom(caller, does(tt.action))
 				if tt.far != nil {
 					time.Sleep(time.Second)
 					tt.far(c, leg)
@@ -109,6 +114,9 @@ func TestHowCallsEnd(t *testing.T) {
 				}
 				if tt.name == "time" && time.Since(start) != time.Hour {
 					t.Errorf("after %v", time.Since(start))
+				}
+				if r := c.Snapshot(); r.HangupReason == "cancel" && (!r.TMProgressing.IsZero() || r.SIPStatus == 200) {
+					t.Errorf("cancelled, but answered at %v with %d", r.TMProgressing, r.SIPStatus)
 				}
 				if n := strings.Count(w.Events.Types(c.ID()), "call_hangup"); n != 1 {
 					t.Errorf("%d times call_hangup", n)

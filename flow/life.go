@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"tandem/flow/event"
 	"tandem/sip"
 )
 
@@ -143,6 +144,10 @@ func (c *Call) over(cause sip.Cause) {
 	c.rec.HangupCause = cause.Q850
 	if c.rec.HangupCause == 0 {
 		c.rec.HangupCause = sip.Q850FromStatus(cause.Status)
+	}
+	if c.rec.Direction == DirIncoming && !c.acked && cause.Status == 487 && cause.By == sip.Remote {
+		// The caller's CANCEL came before our 200 was out: nobody was billed.
+		c.rec.TMProgressing = event.Time{}
 	}
 	if c.rec.TMProgressing.IsZero() && cause.Status >= 300 {
 		c.rec.SIPStatus = cause.Status

@@ -69,7 +69,11 @@ func (w *World) Caller() *Leg {
 
 // Call lets a caller call us, and ctrl decide what becomes of it.
 func (w *World) Call(ctrl flow.Controller) (*flow.Call, *Leg) {
-	leg := w.Caller()
+	return w.CallFrom(w.Caller(), ctrl)
+}
+
+// CallFrom is Call by a leg that was made before.
+func (w *World) CallFrom(leg *Leg, ctrl flow.Controller) (*flow.Call, *Leg) {
 	c, err := w.Calls.Accept(leg, flow.Incoming{
 		Source:      flow.Address{Type: flow.TypeTel, Target: "+46700000001"},
 		Destination: flow.Address{Type: flow.TypeTel, Target: "+46850000000"},

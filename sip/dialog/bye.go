@@ -49,8 +49,10 @@ func (d *Dialog) sendBye() {
 // byed answers a BYE (§15.1.2).
 func (d *Dialog) byed(x *incoming) {
 	x.respond(200, nil, nil)
+	c := sip.CauseOf(x.req)
 	if in := d.invite; in != nil && in.stop == nil {
 		d.refuse(in, 487, "", nil)
+		c.Status = 487
 	}
 	if d.state == closing { // ours is under way, or waits for an ACK that will not come now
 		if d.invite != nil {
@@ -58,5 +60,5 @@ func (d *Dialog) byed(x *incoming) {
 		}
 		return
 	}
-	d.end(sip.CauseOf(x.req))
+	d.end(c)
 }

@@ -481,7 +481,7 @@ func TestIncomingCancelled(t *testing.T) {
 		p.Expect("200 BYE")
 		c.Seq = seq
 		c.Ack(p.Expect("487"), "")
-		l.hungup(200, sip.Remote)
+		l.hungup(487, sip.Remote)
 	})
 }
 
