@@ -58,13 +58,20 @@ func readWAV(t testing.TB, path string) []sound {
 	return nil
 }
 
-// writeTone writes seconds of a sine at -9 dBFS as 8 kHz mono WAV.
+// writeTone writes seconds of a sine at -9 dBFS as 8 kHz mono WAV. It fades out
+// and in again once a second: a GSM decoder that has missed the beginning of a
+// pure tone would never find its level, since nearly all of it is predicted
+// from what was decoded before.
 func writeTone(t testing.TB, path string, hz float64, seconds float64) string {
 	t.Helper()
 	n := int(8000 * seconds)
 	pcm := make([]int16, n)
 	for i := range pcm {
-		pcm[i] = int16(11600 * math.Sin(2*math.Pi*hz*float64(i)/8000))
+		fade := 1.0
+		if at := i % 8000; at >= 7440 { // 5 ms, 60 ms of silence, 5 ms
+			fade = max(0, math.Abs(float64(at-7720))/40-6)
+		}
+		pcm[i] = int16(11600 * fade * math.Sin(2*math.Pi*hz*float64(i)/8000))
 	}
 	return writeWAV(t, path, pcm)
 }

@@ -136,11 +136,11 @@ flows:
 	v.talkTo(answered200(t, call.call(v.sdp("8"))).body)
 	v.saying(codec.PCMA, func(i int) float64 {
 		at := float64(i) / 8000
-		key, within := i/960-5, i%960 // 60 ms of tone, 60 ms of pause
-		if key < 0 {                  // something like a vowel first
+		key, within := i/1440-3, i%1440 // 100 ms of tone, 80 ms of pause
+		if key < 0 {                    // something like a vowel first
 			return 0.3*math.Sin(2*math.Pi*220*at) + 0.3*math.Sin(2*math.Pi*660*at) + 0.3*math.Sin(2*math.Pi*1210*at)
 		}
-		if key >= len(typed) || within >= 480 {
+		if key >= len(typed) || within >= 800 {
 			return 0
 		}
 		k := strings.IndexByte(pad, typed[key])

@@ -53,7 +53,7 @@ func TestHoldAndResume(t *testing.T) {
 	a.dial(n.uri("200"))
 	time.Sleep(2 * time.Second)
 	a.command("hold", "")
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(time.Second) // baresip writes its file by the block
 	held := b.heard().seconds()
 	time.Sleep(2 * time.Second)
 	a.command("resume", "")

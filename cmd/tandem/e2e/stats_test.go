@@ -92,7 +92,7 @@ func TestStatistics(t *testing.T) {
 	m := n.records(1)[0].Media
 	get := func(k string) float64 { f, _ := m[k].(float64); return f }
 	if get("packets_received") != float64(sent) || get("packets_lost") < float64(dropped-1) || get("packets_lost") > float64(dropped) {
-		t.Errorf("%v packets received and %v lost, want %d and %d", m["packets_received"], m["packets_lost"], sent, dropped)
+		t.Errorf("%v packets received and %v lost, want %d and %d: %v", m["packets_received"], m["packets_lost"], sent, dropped, m)
 	}
 	if get("packets_sent") < float64(len(v.packets())) || get("bytes_received") != float64(160*sent) {
 		t.Errorf("%v packets sent, of which %d came; %v bytes received", m["packets_sent"], len(v.packets()), m["bytes_received"])
