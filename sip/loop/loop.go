@@ -1,4 +1,5 @@
-// Package loop runs everything that concerns a Call-ID on one goroutine.
+// Package loop runs everything that concerns a Call-ID on one goroutine at a
+// time.
 //
 // A [Loop] owns the transactions, dialogs and timers of the Call-IDs that hash
 // to it. Whoever wants to reach them hands it a func: messages of one Call-ID
@@ -16,16 +17,21 @@ import (
 // A Loop runs funcs one after the other.
 type Loop struct {
 	index int
-	wake  chan struct{} // one token: there is something in queue, or stopped is set
+	wake  chan struct{} // one token: there is something for the loop's goroutine
 	done  chan struct{}
 
 	mu      sync.Mutex
 	queue   []func()
 	stopped bool
+	held    bool      // somebody runs a func, or the loop's goroutine timers
+	wanted  bool      // the loop's goroutine waits until nobody does
+	alarm   time.Time // when the loop's goroutine wakes by itself
 
-	// Of the goroutine alone.
+	// Of whoever holds the loop.
 	now    time.Time
 	timers timers
+	about  map[int64]*bucket // by their time, in units of grain
+	batch  []func()          // what is being run; kept for its room
 }
 
 // Post runs fn on the loop after all that was posted before. Any goroutine may
@@ -44,12 +50,64 @@ func (l *Loop) post(fn func(), limit int) bool {
 		return false
 	}
 	l.queue = append(l.queue, fn)
-	first := len(l.queue) == 1
+	wake := len(l.queue) == 1 && !l.held
 	l.mu.Unlock()
-	if first {
+	if wake {
 		l.signal()
 	}
 	return true
+}
+
+// Run is Post by somebody who has the time to do the work: where the loop has
+// nothing else to do, fn runs on the caller's goroutine, before Run returns.
+// That saves waking another one, which costs more than most of what a loop is
+// asked to do. Not for media workers.
+func (l *Loop) Run(fn func()) bool { return l.run(fn, 0) }
+
+// TryRun is to Run what TryPost is to Post.
+func (l *Loop) TryRun(fn func(), limit int) bool { return l.run(fn, limit) }
+
+func (l *Loop) run(fn func(), limit int) bool {
+	l.mu.Lock()
+	if l.stopped || l.held || len(l.queue) > 0 {
+		l.mu.Unlock()
+		return l.post(fn, limit)
+	}
+	l.held = true
+	l.mu.Unlock()
+	defer l.leave()
+	l.now = time.Now()
+	fn()
+	for n := 0; n < maxRest; {
+		// What fn has posted, mostly.
+		l.mu.Lock()
+		l.batch, l.queue = l.queue, l.batch[:0]
+		l.mu.Unlock()
+		if len(l.batch) == 0 {
+			break
+		}
+		n += len(l.batch)
+		l.runBatch()
+	}
+	return true
+}
+
+// maxRest is about how many funcs of others are run by who has found the loop
+// idle, before its goroutine is woken for the rest.
+const maxRest = 8
+
+// leave gives the loop back and wakes its goroutine if there is anything left
+// for it.
+func (l *Loop) leave() {
+	l.mu.Lock()
+	l.held = false
+	next, ok := l.timers.next()
+	wake := l.wanted || len(l.queue) > 0 || ok && next.Before(l.alarm)
+	l.wanted = false
+	l.mu.Unlock()
+	if wake {
+		l.signal()
+	}
 }
 
 // Index is the loop's place in its group, from 0.
@@ -66,42 +124,74 @@ func (l *Loop) signal() {
 	}
 }
 
-func (l *Loop) run() {
+// hold takes the loop for its goroutine.
+func (l *Loop) hold() {
+	l.mu.Lock()
+	for l.held {
+		l.wanted = true
+		l.mu.Unlock()
+		<-l.wake
+		l.mu.Lock()
+	}
+	l.held = true
+	l.mu.Unlock()
+}
+
+// serve is the loop's goroutine.
+func (l *Loop) serve() {
 	defer close(l.done)
 	alarm := time.NewTimer(time.Hour)
 	defer alarm.Stop()
-	var batch []func()
+	for l.turn() {
+		if d := time.Until(l.sleepsUntil()); d > 0 {
+			alarm.Reset(d)
+			select {
+			case <-l.wake:
+			case <-alarm.C:
+			}
+		}
+	}
+}
+
+func (l *Loop) sleepsUntil() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.alarm
+}
+
+// turn runs what is due and queued until nothing is, and says whether the loop
+// goes on.
+func (l *Loop) turn() bool {
+	l.hold()
 	for {
 		l.now = time.Now()
 		l.timers.run(l)
 
 		l.mu.Lock()
-		batch, l.queue = l.queue, batch[:0]
-		stopped := l.stopped
-		l.mu.Unlock()
-		if len(batch) == 0 {
-			if stopped {
-				return
-			}
+		l.batch, l.queue = l.queue, l.batch[:0]
+		if len(l.batch) == 0 {
+			defer l.mu.Unlock()
+			l.held = false
+			l.alarm = l.now.Add(time.Hour)
 			if next, ok := l.timers.next(); ok {
-				alarm.Reset(time.Until(next))
-			} else {
-				alarm.Reset(time.Hour)
+				l.alarm = next
 			}
-			select {
-			case <-l.wake:
-			case <-alarm.C:
-			}
-			continue
+			return !l.stopped
 		}
-		for i, fn := range batch {
-			l.now = time.Now()
-			fn()
-			batch[i] = nil
-		}
-		if cap(batch) > 4096 {
-			batch = nil // a burst does not keep its memory
-		}
+		l.mu.Unlock()
+		l.runBatch()
+	}
+}
+
+// runBatch runs what was taken from the queue. Whoever calls it holds the loop.
+func (l *Loop) runBatch() {
+	for i, fn := range l.batch {
+		l.now = time.Now()
+		l.batch[i] = nil
+		fn()
+	}
+	if cap(l.batch) > 4096 {
+		l.batch = nil // a burst does not keep its memory
 	}
 }
 
@@ -115,9 +205,9 @@ type Group struct {
 func NewGroup(n int) *Group {
 	g := &Group{loops: make([]*Loop, max(n, 1)), seed: maphash.MakeSeed()}
 	for i := range g.loops {
-		l := &Loop{index: i, wake: make(chan struct{}, 1), done: make(chan struct{})}
+		l := &Loop{index: i, wake: make(chan struct{}, 1), done: make(chan struct{}), about: make(map[int64]*bucket)}
 		g.loops[i] = l
-		go l.run()
+		go l.serve()
 	}
 	return g
 }

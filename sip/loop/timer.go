@@ -2,14 +2,18 @@ package loop
 
 import "time"
 
-// A Timer is a call that [Loop.AfterFunc] has promised. Its methods may be
-// called on its loop only.
+// grain is what times of [Loop.About] are rounded up to.
+const grain = 100 * time.Millisecond
+
+// A Timer is a call that [Loop.AfterFunc] or [Loop.About] has promised. Its
+// methods may be called on its loop only.
 type Timer struct {
-	loop  *Loop
-	at    time.Time
-	seq   uint64 // timers of one instant run in the order in which they were made
-	fn    func()
-	index int // place in the heap; -1: not in it
+	loop   *Loop
+	at     time.Time
+	seq    uint64 // timers of one instant run in the order in which they were made
+	fn     func()
+	index  int     // place in the heap, or in the bucket; -1: in none
+	bucket *bucket // nil: in the heap
 }
 
 // AfterFunc runs fn on the loop after d. It may be called on the loop only. All
@@ -21,19 +25,70 @@ func (l *Loop) AfterFunc(d time.Duration, fn func()) *Timer {
 	return t
 }
 
+// About is AfterFunc for what has no need to be punctual: fn runs up to 100 ms
+// late, together with all that is due by then. A call leaves half a dozen of
+// these behind, for the times that transactions are remembered; to wake for
+// each would cost more than all else they do.
+func (l *Loop) About(d time.Duration, fn func()) *Timer {
+	t := &Timer{loop: l, fn: fn, index: -1}
+	if d <= 0 {
+		l.timers.push(t, time.Now())
+		return t
+	}
+	due := time.Now().Add(d)
+	slot := (due.UnixNano() + int64(grain) - 1) / int64(grain)
+	b := l.about[slot]
+	if b == nil {
+		b = &bucket{}
+		l.about[slot] = b
+		l.timers.push(&Timer{loop: l, index: -1, fn: func() {
+			delete(l.about, slot)
+			b.run()
+		}}, due.Add(time.Duration(slot*int64(grain)-due.UnixNano())))
+	}
+	t.bucket, t.index = b, len(b.timers)
+	b.timers = append(b.timers, t)
+	return t
+}
+
 // Stop says whether it prevented the call. Stopping a nil timer does nothing.
 func (t *Timer) Stop() bool {
-	if t == nil || t.index < 0 {
+	switch {
+	case t == nil || t.index < 0:
 		return false
+	case t.bucket != nil:
+		t.bucket.remove(t)
+	default:
+		t.loop.timers.remove(t.index)
 	}
-	t.loop.timers.remove(t.index)
 	return true
 }
 
-// Reset lets the timer run after d, whether it has run or not.
+// Reset lets the timer run after d, punctually, whether it has run or not.
 func (t *Timer) Reset(d time.Duration) {
 	t.Stop()
 	t.loop.timers.push(t, time.Now().Add(d))
+}
+
+// A bucket is timers that run together.
+type bucket struct{ timers []*Timer }
+
+func (b *bucket) run() {
+	// A timer may stop others, of this bucket too.
+	for len(b.timers) > 0 {
+		t := b.timers[len(b.timers)-1]
+		b.remove(t)
+		t.fn()
+	}
+}
+
+func (b *bucket) remove(t *Timer) {
+	last := len(b.timers) - 1
+	moved := b.timers[last]
+	b.timers[t.index], moved.index = moved, t.index
+	b.timers[last] = nil
+	b.timers = b.timers[:last]
+	t.index, t.bucket = -1, nil
 }
 
 // timers is a heap, the next timer first.

@@ -73,7 +73,7 @@ func (l *Layer) start(branch string, req *sip.Request, f *transport.Flow, h Clie
 		tx.interval = t.T1
 		tx.repeat = l.loop.AfterFunc(tx.interval, tx.again) // A, E
 	}
-	tx.end = l.loop.AfterFunc(t.timeout(), func() { tx.terminate(ErrTimeout) }) // B, F
+	tx.end = l.loop.About(t.timeout(), func() { tx.terminate(ErrTimeout) }) // B, F
 	tx.send(tx.data)
 	return tx
 }
@@ -170,7 +170,7 @@ func (tx *Client) enter(s state, wait time.Duration) {
 	tx.repeat.Stop()
 	tx.end.Stop()
 	tx.req, tx.data, tx.headers = nil, nil, nil
-	tx.end = tx.layer.loop.AfterFunc(wait, func() { tx.terminate(nil) })
+	tx.end = tx.layer.loop.About(wait, func() { tx.terminate(nil) })
 }
 
 // makeAck is the ACK for a final response other than 2xx (RFC 3261 §17.1.1.3):
@@ -234,7 +234,7 @@ func (tx *Client) sendCancel() {
 	req.SetBody(nil)
 	tx.layer.start(tx.key.branch, req, tx.flow, ignore{})
 	tx.end.Stop()
-	tx.end = tx.layer.loop.AfterFunc(tx.layer.timers.timeout(), func() { tx.terminate(ErrTimeout) })
+	tx.end = tx.layer.loop.About(tx.layer.timers.timeout(), func() { tx.terminate(ErrTimeout) })
 }
 
 // ignore is the handler of a CANCEL: what counts is the INVITE's response.

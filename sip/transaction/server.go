@@ -145,20 +145,20 @@ func (tx *Server) final() {
 	switch {
 	case tx.invite && tx.status < 300:
 		tx.state = accepted
-		tx.end = l.loop.AfterFunc(t.timeout(), func() { tx.terminate(nil) }) // L
+		tx.end = l.loop.About(t.timeout(), func() { tx.terminate(nil) }) // L
 	case tx.invite:
 		tx.state = completed
 		if !reliable {
 			tx.interval = t.T1
 			tx.repeat = l.loop.AfterFunc(tx.interval, tx.repeatFinal) // G
 		}
-		tx.end = l.loop.AfterFunc(t.timeout(), func() { tx.terminate(ErrTimeout) }) // H
+		tx.end = l.loop.About(t.timeout(), func() { tx.terminate(ErrTimeout) }) // H
 	case reliable:
 		tx.state = completed
 		tx.end = l.loop.AfterFunc(0, func() { tx.terminate(nil) }) // J is 0
 	default:
 		tx.state = completed
-		tx.end = l.loop.AfterFunc(t.timeout(), func() { tx.terminate(nil) }) // J
+		tx.end = l.loop.About(t.timeout(), func() { tx.terminate(nil) }) // J
 	}
 }
 
@@ -197,7 +197,7 @@ func (tx *Server) ack() {
 	if tx.flow.Reliable() {
 		i = 0
 	}
-	tx.end = tx.layer.loop.AfterFunc(i, func() { tx.terminate(nil) }) // I
+	tx.end = tx.layer.loop.About(i, func() { tx.terminate(nil) }) // I
 }
 
 func (tx *Server) send() {
@@ -290,7 +290,7 @@ func (tx *Server) Retransmit2xx(unacknowledged func()) (stop func()) {
 		end.Stop()
 		tx.last = nil
 	}
-	end = l.loop.AfterFunc(l.timers.timeout(), func() {
+	end = l.loop.About(l.timers.timeout(), func() {
 		stop()
 		unacknowledged()
 	})

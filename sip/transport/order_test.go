@@ -137,13 +137,11 @@ func TestOverload(t *testing.T) {
 	tr, err := transport.New(transport.Config{
 		Listen: []transport.Endpoint{{Network: "udp", Addr: netip.MustParseAddrPort("127.0.0.1:0")}},
 		Limits: transport.Limits{Queue: 10},
-	}, g, func(*loop.Loop, *transport.Received) {
-		n.Add(1)
-		<-gate
-	})
+	}, g, func(*loop.Loop, *transport.Received) { n.Add(1) })
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.Loops()[0].Post(func() { <-gate })
 	peer, err := net.Dial("udp", tr.Endpoints()[0].Addr.String())
 	if err != nil {
 		t.Fatal(err)

@@ -8,19 +8,19 @@ import (
 )
 
 // datagram handles what one datagram holds. It runs on the socket's reader and
-// keeps nothing of data.
-func (l *Layer) datagram(s *socket, data []byte, src netip.AddrPort, local netip.Addr) {
+// keeps nothing of data. idle says that there was nothing before it to be read.
+func (l *Layer) datagram(s *socket, data []byte, src netip.AddrPort, local netip.Addr, idle bool) {
 	if keepalive(data) {
 		return
 	}
 	f := &Flow{layer: l, socket: s, local: netip.AddrPortFrom(local, s.bound.Port()), remote: src, reply: src}
-	l.incoming(f, data, l.accept(src))
+	l.incoming(f, data, l.accept(src), idle)
 }
 
 // message handles a message that stood in a stream. It runs on the stream's
 // reader and keeps nothing of data. The result says whether it was handed up.
 func (l *Layer) message(s *stream, data []byte) bool {
-	return l.incoming(s.flow(), data, s.known)
+	return l.incoming(s.flow(), data, s.known, false)
 }
 
 // broken handles the start of what a stream holds when its framing is lost.
@@ -37,7 +37,11 @@ func (s *stream) flow() *Flow {
 	return f
 }
 
-func (l *Layer) incoming(f *Flow, data []byte, known bool) (up bool) {
+// incoming hands a message up. Where its reader is idle, it does the work
+// itself if its loop has nothing else to do: to wake the loop's goroutine costs
+// as much as some of the work. A reader that has more to read goes on reading,
+// so that the loops work beside it, and what is too much is dropped.
+func (l *Layer) incoming(f *Flow, data []byte, known, idle bool) (up bool) {
 	now := time.Now()
 	if !known && (!sip.MayBeOurs(data) || !l.strangers.pass(f.remote.Addr(), now)) {
 		l.count.strangers.Add(1)
@@ -56,7 +60,11 @@ func (l *Layer) incoming(f *Flow, data []byte, known bool) (up bool) {
 	}
 	r := &Received{Msg: msg, Flow: f, Known: known, At: now}
 	lp := l.group.For(sip.CallID(msg))
-	if !lp.TryPost(func() { l.handler(lp, r) }, l.limits.Queue) {
+	hand := lp.TryPost
+	if idle {
+		hand = lp.TryRun
+	}
+	if !hand(func() { l.handler(lp, r) }, l.limits.Queue) {
 		l.count.late.Add(1)
 		return false
 	}

@@ -73,11 +73,16 @@ func (s *socket) setOptions() error {
 	return errors.Join(err, failed)
 }
 
+// waited is how long a read takes at least that had to wait: one that finds a
+// datagram is done in a few microseconds.
+const waited = 50 * time.Microsecond
+
 // read reads datagrams until the socket is closed.
 func (s *socket) read() {
 	buf := make([]byte, sip.MaxMessage+1)
 	oob := make([]byte, 256)
 	for {
+		begun := time.Now()
 		n, src, local, err := s.readOne(buf, oob)
 		switch {
 		case errors.Is(err, net.ErrClosed):
@@ -87,7 +92,7 @@ func (s *socket) read() {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		s.layer.datagram(s, buf[:n], src, local)
+		s.layer.datagram(s, buf[:n], src, local, time.Since(begun) > waited)
 	}
 }
 

@@ -97,7 +97,7 @@ func (u *UA) Dial(o DialOptions) (*Leg, error) {
 		l.sdp.Codecs = u.cfg.Codecs
 	}
 	l.out.post = o.Post
-	if !l.shard.loop.Post(l.start) {
+	if !l.shard.loop.Run(l.start) {
 		return nil, ErrEnded
 	}
 	return l, nil

@@ -271,7 +271,7 @@ func (l *Leg) SendDigits(digits string, dur, gap time.Duration) error {
 
 // do runs fn on the leg's loop, if the leg is not over by then.
 func (l *Leg) do(fn func()) {
-	l.shard.loop.Post(func() {
+	l.shard.loop.Run(func() {
 		if l.state.Load() != ended {
 			fn()
 		}
