@@ -71,16 +71,17 @@ func TestG711(t *testing.T) {
 
 // Both ends append, and take several frames at once.
 func TestAppend(t *testing.T) {
-	pcm := toneAt(440, 8000, 8000, 480)
 	for _, c := range Table() {
+		frame := c.Samples(20 * time.Millisecond)
+		pcm := toneAt(440, float64(c.SampleRate), 8000, 3*frame)
 		whole, err := c.NewEncoder(Params{}).Encode([]byte("head"), pcm)
 		if err != nil {
 			t.Fatal(err)
 		}
 		e := c.NewEncoder(Params{})
 		var parts []byte
-		for i := 0; i < len(pcm); i += 160 {
-			if parts, err = e.Encode(parts, pcm[i:i+160]); err != nil {
+		for i := 0; i < len(pcm); i += frame {
+			if parts, err = e.Encode(parts, pcm[i:i+frame]); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -140,16 +141,21 @@ func FuzzGSMDecode(f *testing.F) {
 // Speech crosses from every codec to every other: a tone comes out with its
 // level and little else.
 func TestTranscode(t *testing.T) {
-	quality := map[*Codec]float64{PCMU: 35, PCMA: 35, GSM: 18} // dB, at 425 Hz
+	quality := map[*Codec]float64{PCMU: 35, PCMA: 35, GSM: 18, G722: 35} // dB, at 425 Hz
 	const amplitude = 9000
 	for _, from := range Table() {
 		for _, to := range Table() {
 			e1, d1 := from.NewEncoder(Params{}), from.NewDecoder(Params{})
 			e2, d2 := to.NewEncoder(Params{}), to.NewDecoder(Params{})
-			in := toneAt(425, 8000, amplitude, 8000)
+			between, err := NewResampler(from.SampleRate, to.SampleRate)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := toneAt(425, float64(from.SampleRate), amplitude, from.SampleRate)
+			frame := from.Samples(20 * time.Millisecond)
 			var out []int16
-			for i := 0; i < len(in); i += 160 {
-				b, err := e1.Encode(nil, in[i:i+160])
+			for i := 0; i < len(in); i += frame {
+				b, err := e1.Encode(nil, in[i:i+frame])
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -157,14 +163,17 @@ func TestTranscode(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if b, err = e2.Encode(nil, pcm); err != nil {
+				if b, err = e2.Encode(nil, between.Resample(nil, pcm)); err != nil {
 					t.Fatal(err)
 				}
 				if out, err = d2.Decode(out, b); err != nil {
 					t.Fatal(err)
 				}
 			}
-			got, rest := fitTone(out[1600:], 425, 8000)
+			if len(out) != to.SampleRate {
+				t.Errorf("%s to %s: a second is %d samples", from.Name, to.Name, len(out))
+			}
+			got, rest := fitTone(out[to.SampleRate/5:], 425, float64(to.SampleRate))
 			if gain := decibel(got / amplitude); math.Abs(gain) > 0.6 {
 				t.Errorf("%s to %s: %.2f dB", from.Name, to.Name, gain)
 			}
@@ -178,11 +187,11 @@ func TestTranscode(t *testing.T) {
 }
 
 func TestDoesNotAllocate(t *testing.T) {
-	pcm := toneAt(425, 8000, 9000, 160)
 	for _, c := range Table() {
+		pcm := toneAt(425, float64(c.SampleRate), 9000, c.Samples(20*time.Millisecond))
 		e, d := c.NewEncoder(Params{}), c.NewDecoder(Params{})
-		payload := make([]byte, 0, 160)
-		out := make([]int16, 0, 160)
+		payload := make([]byte, 0, len(pcm))
+		out := make([]int16, 0, len(pcm))
 		for name, f := range map[string]func(){
 			"encode":  func() { payload, _ = e.Encode(payload[:0], pcm) },
 			"decode":  func() { out, _ = d.Decode(out[:0], payload) },
@@ -196,24 +205,28 @@ func TestDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// benchmarkSpeech is what the benchmarks code: the generated
-// speech that libgsm's figures are taken with.
-func benchmarkSpeech(b *testing.B) []int16 {
+// benchmarkSpeech is what the benchmarks code: the generated speech that
+// libgsm's and spandsp's figures are taken with.
+func benchmarkSpeech(b *testing.B, c *Codec) (pcm []int16, frame int) {
 	b.Helper()
-	return readWords(b, ownDir+"/speech.in.raw")
+	frame = c.Samples(20 * time.Millisecond)
+	if c.SampleRate == 16000 {
+		return readWords(b, g722Dir+"/speech.in.raw"), frame
+	}
+	return readWords(b, ownDir+"/speech.in.raw"), frame
 }
 
 func BenchmarkEncode(b *testing.B) {
-	pcm := benchmarkSpeech(b)
 	for _, c := range Table() {
 		b.Run(c.Name, func(b *testing.B) {
+			pcm, frame := benchmarkSpeech(b, c)
 			e := c.NewEncoder(Params{})
-			payload := make([]byte, 0, 160)
+			payload := make([]byte, 0, frame)
 			at := 0
 			b.ReportAllocs()
 			for b.Loop() {
-				payload, _ = e.Encode(payload[:0], pcm[at:at+160])
-				if at += 160; at+160 > len(pcm) {
+				payload, _ = e.Encode(payload[:0], pcm[at:at+frame])
+				if at += frame; at+frame > len(pcm) {
 					at = 0
 				}
 			}
@@ -222,16 +235,16 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	pcm := benchmarkSpeech(b)
 	for _, c := range Table() {
+		pcm, frame := benchmarkSpeech(b, c)
 		b.Run(c.Name, func(b *testing.B) {
 			coded, err := c.NewEncoder(Params{}).Encode(nil, pcm)
 			if err != nil {
 				b.Fatal(err)
 			}
 			d := c.NewDecoder(Params{})
-			size := len(coded) * 160 / len(pcm)
-			out := make([]int16, 0, 160)
+			size := len(coded) * frame / len(pcm)
+			out := make([]int16, 0, frame)
 			at := 0
 			b.ReportAllocs()
 			for b.Loop() {
@@ -243,12 +256,12 @@ func BenchmarkDecode(b *testing.B) {
 		})
 		// A frame that comes and one that does not, by turns.
 		b.Run(c.Name+"/lossy", func(b *testing.B) {
-			coded, err := c.NewEncoder(Params{}).Encode(nil, pcm[4800:4960])
+			coded, err := c.NewEncoder(Params{}).Encode(nil, pcm[len(pcm)/5:][:frame])
 			if err != nil {
 				b.Fatal(err)
 			}
 			d := c.NewDecoder(Params{})
-			out := make([]int16, 0, 320)
+			out := make([]int16, 0, 2*frame)
 			b.ReportAllocs()
 			for b.Loop() {
 				out, _ = d.Decode(out[:0], coded)

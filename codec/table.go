@@ -19,10 +19,15 @@ var (
 		Name: "gsm", PayloadType: 3, ClockRate: 8000, SampleRate: 8000, FrameTime: gsmFrameTime,
 		NewEncoder: newGSMEncoder, NewDecoder: newGSMDecoder,
 	}
+	// G722 is G.722 at 64 kbit/s (RFC 3551 §4.5.2), at 16000 Hz.
+	G722 = &Codec{
+		Name: "g722", PayloadType: 9, ClockRate: 8000, SampleRate: g722Rate, FrameTime: g722FrameTime,
+		NewEncoder: newG722Encoder, NewDecoder: newG722Decoder,
+	}
 )
 
 // Table lists every codec there is. The slice is the caller's own.
-func Table() []*Codec { return []*Codec{PCMU, PCMA, GSM} }
+func Table() []*Codec { return []*Codec{PCMU, PCMA, GSM, G722} }
 
 // ByName gives the codec with an SDP encoding name, which is compared without
 // regard to case (RFC 4855 §3), or nil.

@@ -84,7 +84,7 @@ func (c *Config) checkCodecs(l *loader, path string, list []Codec, needed bool) 
 		}
 	}
 	if len(have) == 0 && (needed || len(list) > 0) && !c.faulty(l, path) {
-		l.add(c.Pos(path), path, "no codec is left; give one of pcma, pcmu, gsm")
+		l.add(c.Pos(path), path, "no codec is left; give one of pcma, pcmu, gsm, g722")
 	}
 	return have
 }

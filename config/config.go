@@ -71,7 +71,7 @@ type Media struct {
 	Listen    netip.Addr `yaml:"listen" doc:"IP address that RTP sockets bind and SDP names." default:"\"\"" note:"as sip.advertise is found"`
 	Advertise netip.Addr `yaml:"advertise" doc:"IP address in SDP when it differs from the one bound (NAT)." default:"\"\"" note:"the address bound"`
 	Ports     PortRange  `yaml:"ports" doc:"UDP ports for audio: RTP even, RTCP the next; a pair that does not fit is not used." default:"20000-29999"`
-	Codecs    []Codec    `yaml:"codecs" doc:"Codecs offered, in this order, on any leg whose trunk names none." default:"[pcma, pcmu, gsm]"`
+	Codecs    []Codec    `yaml:"codecs" doc:"Codecs offered, in this order, on any leg whose trunk names none: of pcma, pcmu, gsm, g722." default:"[pcma, pcmu, gsm]"`
 }
 
 // A Trunk is a peer.

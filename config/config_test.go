@@ -54,10 +54,10 @@ func TestFaults(t *testing.T) {
 		{"unknown key", "trunk: {}\n", []string{`tandem.yaml:1:1: trunk: unknown key; did you mean "trunks"?`}},
 		{"unknown key far off", "xyzzy: 1\n", []string{`tandem.yaml:1:1: xyzzy: unknown key; have api, compatibility, customers, drain, events, flows, include, jambonz, max_call, media, mediaservice, network, node, outbound, routes, sip, speech, state_dir, store, trunks, users`}},
 		{"unknown nested", "sip:\n  lisen: []\n", []string{`tandem.yaml:2:3: sip.lisen: unknown key; did you mean "listen"?`}},
-		{"codec", "trunks:\n  acme:\n    from: [192.0.2.1]\n    codecs: [pcmu, g729]\n", []string{`tandem.yaml:4:20: trunks.acme.codecs: unknown codec "g729"; have pcmu, pcma, gsm`}},
+		{"codec", "trunks:\n  acme:\n    from: [192.0.2.1]\n    codecs: [pcmu, g729]\n", []string{`tandem.yaml:4:20: trunks.acme.codecs: unknown codec "g729"; have pcmu, pcma, gsm, g722`}},
 		{"codec later", "media: {codecs: [pcma, opus]}\n", []string{`tandem.yaml:1:24: media.codecs: warning: opus is not in this build yet and will not be offered`}},
 		{"codec none left", "media: {codecs: [opus]}\n", []string{
-			`tandem.yaml:1:17: media.codecs: no codec is left; give one of pcma, pcmu, gsm`,
+			`tandem.yaml:1:17: media.codecs: no codec is left; give one of pcma, pcmu, gsm, g722`,
 			`tandem.yaml:1:18: media.codecs: warning: opus is not in this build yet and will not be offered`,
 		}},
 		{"codec twice", "media: {codecs: [pcma, PCMA]}\n", []string{`tandem.yaml:1:24: media.codecs: pcma is given twice`}},

@@ -202,6 +202,6 @@ func TestSchema(t *testing.T) {
 }
 
 func ExampleProblem() {
-	fmt.Println(Problem{Pos: Pos{"tandem.yaml", 14, 13}, Path: "trunks.acme.codecs", What: `unknown codec "g729"; have pcmu, pcma, gsm`})
-	// Output: tandem.yaml:14:13: trunks.acme.codecs: unknown codec "g729"; have pcmu, pcma, gsm
+	fmt.Println(Problem{Pos: Pos{"tandem.yaml", 14, 13}, Path: "trunks.acme.codecs", What: `unknown codec "g729"; have pcmu, pcma, gsm, g722`})
+	// Output: tandem.yaml:14:13: trunks.acme.codecs: unknown codec "g729"; have pcmu, pcma, gsm, g722
 }

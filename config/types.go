@@ -214,7 +214,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 type Codec string
 
 // later names the codecs that the product has but this build has not yet.
-var later = [...]string{"g722", "opus"}
+var later = [...]string{"opus"}
 
 func (c *Codec) parse(s string) error {
 	name := strings.ToLower(s)

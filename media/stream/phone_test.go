@@ -266,25 +266,26 @@ func (p *phone) stats() Stats {
 func (p *phone) wantTone(from int, want float64, not ...float64) {
 	p.r.t.Helper()
 	_, pcm, _ := p.heard(from)
-	if len(pcm) < 4000 {
+	rate := p.codec.SampleRate
+	if len(pcm) < rate/2 {
 		p.r.t.Errorf("heard %d samples", len(pcm))
 		return
 	}
-	pcm = pcm[len(pcm)-4000:]
+	pcm = pcm[len(pcm)-rate/2:]
 	if want > 0 {
-		if got := level(pcm, want); got < 6500 || got > 9500 {
+		if got := level(pcm, rate, want); got < 6500 || got > 9500 {
 			p.r.t.Errorf("hears %v Hz at %.0f", want, got)
 		}
 	}
 	for _, hz := range not {
-		if got := level(pcm, hz); got > 150 {
+		if got := level(pcm, rate, hz); got > 150 {
 			p.r.t.Errorf("hears %v Hz at %.0f", hz, got)
 		}
 	}
 }
 
-func level(samples []int16, hz float64) float64 {
-	c := 2 * math.Cos(2*math.Pi*hz/8000)
+func level(samples []int16, rate int, hz float64) float64 {
+	c := 2 * math.Cos(2*math.Pi*hz/float64(rate))
 	var s1, s2 float64
 	for _, v := range samples {
 		s1, s2 = c*s1-s2+float64(v), s1

@@ -43,7 +43,7 @@ func TestTwoPhonesHearEachOther(t *testing.T) {
 							if got := len(packets); got < int(1900*ms/want) || got > int(2000*ms/want) {
 								t.Errorf("%d packets of %v in 2 s", got, want)
 							}
-							if got := len(pcm) / len(packets); got != int(want/ms)*8 {
+							if got := len(pcm) / len(packets); got != ph.codec.Samples(want) {
 								t.Errorf("%d samples a packet, want %v", got, want)
 							}
 						}
@@ -56,6 +56,22 @@ func TestTwoPhonesHearEachOther(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What lies above 4 kHz is heard by those whose codec can carry it, and leaves no
+// trace with those whose cannot.
+func TestWideband(t *testing.T) {
+	run(t, 2, func(r *rig) {
+		x := r.phone(codec.G722, 6000, 20*ms, nil)
+		y := r.phone(codec.G722, 5000, 20*ms, nil)
+		z := r.phone(codec.PCMU, 1000, 20*ms, nil)
+		r.bridge(mixer.Options{}, x, y, z)
+		pass(100)
+		x.wantTone(0, 5000, 6000)
+		x.wantTone(0, 1000)
+		y.wantTone(0, 6000, 5000)
+		z.wantTone(0, 0, 1000, 2000, 3000) // nor what 6000 and 5000 Hz fold to
+	})
 }
 
 // Two legs of the same codec are relayed byte by byte and at once. A prompt

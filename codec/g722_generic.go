@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package codec
+
+func g722Sums(sums []g722Sum, x []int16) { g722SumsGo(sums, x) }
