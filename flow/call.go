@@ -135,12 +135,16 @@ func (c *Call) refused() error {
 // End hangs the call up for the given reason. Any goroutine; unlike a command
 // it is never refused for a full mailbox.
 func (c *Call) End(r Reason) {
-	c.Post(endNow{r})
+	c.Post(endNow{reason: r})
 }
 
 // endNow asks a call to end. It is a message of its own because the limit of
-// commands does not hold for it.
-type endNow struct{ reason Reason }
+// commands does not hold for it. refuse, where set, is the status for a caller
+// who is not answered, in place of the reason's.
+type endNow struct {
+	reason Reason
+	refuse int
+}
 
 // Leg is the call's leg.
 func (c *Call) Leg() Leg { return c.leg }

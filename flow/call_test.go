@@ -82,6 +82,7 @@ func TestHowCallsEnd(t *testing.T) {
 		{"the leg, unanswered", forever, func(_ *flow.Call, l *flowtest.Leg) { l.Fails(500) }, "local failed"},
 		{"a command", answered, func(c *flow.Call, _ *flowtest.Leg) { c.End(flow.ReasonNormal) }, "local normal"},
 		{"time", answered, nil, "local timeout"},
+		{"time, unanswered", forever, nil, "local timeout"},
 		{"silence on the wire", answered, func(c *flow.Call, l *flowtest.Leg) { c.Post(stream.Timeout{Leg: l.ID()}) }, "local normal"},
 		{"a panic", func(*flow.Call) error { panic("oops") }, nil, "local normal"},
 		{"the program, with another call's error", func(c *flow.Call) error {
@@ -112,7 +113,7 @@ func TestHowCallsEnd(t *testing.T) {
 				if tt.want != "" {
 					ended(t, c, tt.want)
 				}
-				if tt.name == "time" && time.Since(start) != time.Hour {
+				if strings.HasPrefix(tt.name, "time") && time.Since(start) != time.Hour {
 					t.Errorf("after %v", time.Since(start))
 				}
 				if r := c.Snapshot(); r.HangupReason == "cancel" && (!r.TMProgressing.IsZero() || r.SIPStatus == 200) {
@@ -552,7 +553,7 @@ func TestNoACK(t *testing.T) {
 
 func TestDrain(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, w *flowtest.World) {
-		c, _ := w.Call(does(forever))
+		c, leg := w.Call(does(forever))
 		synctest.Wait()
 		idle := w.Calls.Drain()
 		if _, err := w.Calls.Accept(w.Caller(), flow.Incoming{}, does(forever)); err != flow.ErrDraining {
@@ -566,9 +567,12 @@ func TestDrain(t *testing.T) {
 			t.Error("idle with a call up")
 		default:
 		}
-		w.Calls.EndAll(flow.ReasonNormal)
+		w.Calls.EndAll()
 		<-idle
 		ended(t, c, "local normal")
+		if got := w.Log.Of(leg.ID()); got != "refuse 503" {
+			t.Errorf("the caller: %s", got)
+		}
 	})
 	bubble(t, nil, func(t *testing.T, w *flowtest.World) { <-w.Calls.Drain() })
 }

@@ -131,7 +131,9 @@ func (n *Calls) Accept(leg Leg, in Incoming, ctrl Controller) (*Call, error) {
 	info := leg.Info()
 	c.leg, c.hops = leg, info.Hops
 	c.rec.Direction = DirIncoming
-	c.rec.Type, c.rec.FlowID = in.Type, in.FlowID
+	if c.rec.FlowID = in.FlowID; in.Type != "" {
+		c.rec.Type = in.Type
+	}
 	c.rec.Source, c.rec.Destination = NormalAddress(in.Source), NormalAddress(in.Destination)
 	c.rec.Trunk, c.rec.SIPCallID = info.Trunk, info.CallID
 	if in.Customer != "" {
@@ -265,8 +267,10 @@ func (n *Calls) Drain() (idle <-chan struct{}) {
 	return n.idle
 }
 
-// EndAll hangs all calls up.
-func (n *Calls) EndAll(r Reason) {
+// EndAll hangs all calls up because the node ends. Callers who are not answered
+// get 503, so that they are sent to another gateway and not told that nobody
+// wants them.
+func (n *Calls) EndAll() {
 	n.mu.Lock()
 	all := make([]*Call, 0, len(n.calls))
 	for _, c := range n.calls {
@@ -274,7 +278,7 @@ func (n *Calls) EndAll(r Reason) {
 	}
 	n.mu.Unlock()
 	for _, c := range all {
-		c.End(r)
+		c.Post(endNow{ReasonNormal, 503})
 	}
 }
 

@@ -82,11 +82,12 @@ func (c *Call) answered() {
 	c.tellParent(Progress{Status: Progressing, SIP: 200, Media: true})
 }
 
-// startLimit makes the call end when it gets too long.
+// startLimit makes the call end when it gets too long: counted from its answer,
+// and before that from its beginning.
 func (c *Call) startLimit() {
 	c.stopLimit() // of ringing
 	if d := c.calls.cfg.MaxCall; d > 0 {
-		c.limit = c.Clock().AfterFunc(d, func() { c.Post(endNow{ReasonTimeout}) })
+		c.limit = c.Clock().AfterFunc(d, func() { c.Post(endNow{reason: ReasonTimeout}) })
 	}
 }
 

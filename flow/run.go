@@ -26,10 +26,10 @@ var errLoop = errors.New("too many steps without media moving")
 func (c *Call) run(place func() error) {
 	defer c.finish()
 	c.log.Info("call starts", "dir", c.rec.Direction, "trunk", c.rec.Trunk, "from", c.rec.Source.Target, "to", c.rec.Destination.Target, "sipid", c.rec.SIPCallID)
-	if place != nil {
-		if err := place(); err != nil {
-			return
-		}
+	if place == nil {
+		c.startLimit() // nobody may wait for an answer for ever
+	} else if err := place(); err != nil {
+		return
 	}
 	err := c.programs()
 	if err != nil && err != ErrHangup {

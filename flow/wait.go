@@ -107,7 +107,11 @@ func (c *Call) handle(m Msg, want func(Msg) bool) bool {
 		m.then(m.msg)
 		return false
 	case endNow:
-		c.Hangup(m.reason)
+		cause := EndCause(m.reason)
+		if m.refuse != 0 && c.Status() != Progressing {
+			cause = sip.StatusCause(m.refuse, sip.Local)
+		}
+		c.HangupCause(m.reason, cause)
 		return false
 	case released:
 		c.holds--

@@ -353,7 +353,7 @@ func (n *node) shutdown() {
 	n.draining.Store(true)
 	if n.calls != nil {
 		idle := n.calls.Drain()
-		n.calls.EndAll(flow.ReasonNormal)
+		n.calls.EndAll()
 		select {
 		case <-idle:
 		case <-time.After(3 * time.Second):

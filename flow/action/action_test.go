@@ -35,7 +35,7 @@ func play(t *testing.T, s scene) {
 	t.Run(s.name, func(t *testing.T) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
-			w := flowtest.New(nil, func(c *flow.Config) { c.MaxCall = 4 * time.Hour })
+			w := flowtest.New(nil, func(c *flow.Config) { c.MaxCall = 24 * time.Hour })
 			rooms := conference.New(w.Calls, nil)
 			env := &action.Env{Rooms: rooms}
 			if s.world != nil {

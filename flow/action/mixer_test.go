@@ -102,7 +102,7 @@ func hearing(t *testing.T, fn func(t *testing.T, w *flowtest.World, d *voices, e
 		})
 		rooms := conference.New(w.Calls, nil)
 		fn(t, w, d, &action.Env{Rooms: rooms})
-		w.Calls.EndAll(flow.ReasonNormal)
+		w.Calls.EndAll()
 		<-w.Calls.Drain()
 		w.Dialer.Wait()
 		rooms.Close()

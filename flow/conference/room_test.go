@@ -26,7 +26,7 @@ func stage(t *testing.T, fn func(t *testing.T, w *flowtest.World, rooms *confere
 		w := flowtest.New(nil, nil)
 		rooms := conference.New(w.Calls, nil)
 		fn(t, w, rooms)
-		w.Calls.EndAll(flow.ReasonNormal)
+		w.Calls.EndAll()
 		<-w.Calls.Drain()
 		rooms.Close()
 		if n := len(rooms.List()); n != 0 {
