@@ -1,13 +1,12 @@
 package jitter
 
-import "time"
+import (
+	"time"
+
+	"tandem/media"
+)
 
 const (
-	// slots is how many packets are held: a power of two.
-	slots = 64
-	// slotSize is the payload that a slot has room for from the beginning;
-	// longer ones make it grow once.
-	slotSize = 172
 	// maxDepth is how much audio is held; what comes on top of it, after a
 	// standstill of the network, pushes out the oldest.
 	maxDepth = time.Second
@@ -58,11 +57,13 @@ type Stats struct {
 }
 
 // A Buffer plays one stream. It is used by one goroutine, and allocates nothing
-// once it has seen the largest payload.
+// once it has seen the largest payload. Of a stream that is relayed it sees
+// none, and has no room for any.
 type Buffer struct {
 	clock, rate int
+	exact       time.Duration // of a sample; 0 where that is no whole number
 	dec         Decoder
-	slots       [slots]slot
+	store       store
 	seq         sequence
 	transit     transit
 	fifo        fifo
@@ -79,36 +80,17 @@ type Buffer struct {
 	format    uint8         // of the last packet played
 	reach     time.Duration // how long a missing packet is waited for beyond its time
 	tick      ticks
-	recent    [8]int64 // positions of the last packets
+	largest   int      // samples of a payload so far
+	recent    [8]int32 // where within a tick the last packets began
 	recentAt  int
 	sinceFix  int // ticks since the last correction
 	delaySum  float64
 	delayN    float64
 }
 
-type slot struct {
-	state   state
-	format  uint8
-	seq     int64
-	pos     int64
-	payload []byte // empty: holds no audio
-}
-
-type state uint8
-
-const (
-	empty  state = iota // what else the slot says means nothing
-	full                // the packet is to be played
-	passed              // it was played; a second one of its kind is a duplicate
-)
-
 // New makes a buffer for RTP timestamps at clock Hz and samples at rate Hz.
 func New(clock, rate int, dec Decoder) *Buffer {
 	b := &Buffer{dec: dec}
-	room := make([]byte, slots*slotSize)
-	for i := range b.slots {
-		b.slots[i].payload = room[i*slotSize : i*slotSize : (i+1)*slotSize]
-	}
 	b.Reset(clock, rate)
 	return b
 }
@@ -116,8 +98,10 @@ func New(clock, rate int, dec Decoder) *Buffer {
 // Reset forgets everything but the counters, as for a new stream.
 func (b *Buffer) Reset(clock, rate int) {
 	b.clock, b.rate = max(clock, 1), max(rate, 50)
-	for i := range b.slots {
-		b.slots[i].state = empty
+	b.store.clear(nil)
+	b.exact = 0
+	if int(time.Second)%b.rate == 0 {
+		b.exact = time.Second / time.Duration(b.rate)
 	}
 	b.seq = sequence{}
 	b.transit = transit{}
@@ -128,7 +112,7 @@ func (b *Buffer) Reset(clock, rate int) {
 	b.concealed = b.rate // silent until the first packet
 	b.reach = -1
 	b.recentAt = 0
-	b.recent = [8]int64{}
+	b.recent = [8]int32{}
 }
 
 // Stats gives the counters so far.
@@ -150,7 +134,7 @@ func (b *Buffer) Push(p Packet, now time.Time) {
 	if verdict == implausible {
 		return
 	}
-	if s := &b.slots[seq&(slots-1)]; s.seq == seq && s.state != empty {
+	if b.store.seen(seq) {
 		b.stats.Duplicate++
 		return
 	}
@@ -159,14 +143,14 @@ func (b *Buffer) Push(p Packet, now time.Time) {
 		return
 	}
 	pos := b.position(p, seq, verdict == jumped, at)
-	b.recent[b.recentAt%len(b.recent)] = pos
+	b.recent[b.recentAt%len(b.recent)] = b.within(pos)
 	b.recentAt++
 	b.transit.add(at, at-b.time(pos))
 	if !b.tick.runs || at-b.tick.last > idle {
 		if seq < b.seq.high {
 			return
 		}
-		b.flush(seq, pos)
+		b.flush(seq, pos, nil)
 	}
 	if b.started && seq < b.next {
 		// Its place has been passed. Had it been held, this packet would have
@@ -183,51 +167,55 @@ func (b *Buffer) put(seq, pos int64, p Packet) {
 	if b.started && seq < b.next {
 		return
 	}
-	if seq >= b.next+slots {
-		b.drop(seq - slots + 1)
+	b.store.reach(seq - b.next + 1)
+	if seq >= b.next+maxSlots {
+		b.drop(seq - maxSlots + 1)
 	}
-	s := &b.slots[seq&(slots-1)]
-	s.state, s.seq, s.pos, s.format = full, seq, pos, p.Format
-	s.payload = append(s.payload[:0], p.Payload...)
+	b.store.put(seq, pos, p.Format, p.Payload)
 }
 
 // drop passes all packets before seq.
 func (b *Buffer) drop(seq int64) {
-	for n := max(b.next, seq-slots); n < seq; n++ {
-		if s := b.at(n); s != nil && len(s.payload) > 0 {
+	for n := max(b.next, seq-maxSlots); n < seq; n++ {
+		if s := b.store.at(n); s != nil && len(s.payload) > 0 {
 			b.stats.Overflow++
-			s.state = passed
+			b.store.pass(s)
 		}
 	}
 	b.next = max(b.next, seq)
 }
 
-// flush begins again at seq: nobody has been listening to what came before.
-func (b *Buffer) flush(seq, pos int64) {
-	for i := range b.slots {
-		b.slots[i].state = empty
-	}
+// flush begins again at seq: nobody has been listening to what came before. Of
+// the packets here keep stays, which may be nil.
+func (b *Buffer) flush(seq, pos int64, keep *slot) {
+	b.store.clear(keep)
 	b.next, b.end, b.real = seq, pos, pos
 	b.fifo.reset(b.rate)
 	b.started = false
 }
 
-// at gives the slot of a sequence number, or nil where that is not here.
-func (b *Buffer) at(seq int64) *slot {
-	s := &b.slots[seq&(slots-1)]
-	if s.state == full && s.seq == seq {
-		return s
-	}
-	return nil
+// perTick is how many samples a tick holds.
+func (b *Buffer) perTick() int64 { return int64(b.rate / int(time.Second/media.Tick)) }
+
+// within is where in a tick pos lies, if ticks begin at position 0.
+func (b *Buffer) within(pos int64) int32 {
+	n := b.perTick()
+	return int32((pos%n + n) % n)
 }
 
 // time is the time that lies between position 0 and pos.
 func (b *Buffer) time(pos int64) time.Duration {
+	if b.exact > 0 {
+		return time.Duration(pos) * b.exact
+	}
 	rate := int64(b.rate)
 	return time.Duration(pos/rate)*time.Second + time.Duration(pos%rate)*time.Second/time.Duration(rate)
 }
 
 // samples is how many samples d holds.
 func (b *Buffer) samples(d time.Duration) int64 {
+	if b.exact > 0 {
+		return int64(d / b.exact)
+	}
 	return int64(d/time.Second)*int64(b.rate) + int64(d%time.Second)*int64(b.rate)/int64(time.Second)
 }

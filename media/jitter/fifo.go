@@ -6,9 +6,9 @@ const (
 	compared  = 8  // how much is compared to find a good place to cut
 	maxCut    = 28 // most that is left out or repeated at once
 	minCut    = 8
-	cutRange  = 8 // how much a cut may fall short of the largest
-	fifoTime  = 320
-	quiet     = 64 // mean level below which any place is good
+	cutRange  = 8   // how much a cut may fall short of the largest
+	fifoTime  = 120 // what there is room for at first
+	quiet     = 64  // mean level below which any place is good
 )
 
 // A fifo holds decoded samples that are still to be played, and some that have
@@ -21,16 +21,13 @@ type fifo struct {
 
 func (f *fifo) reset(rate int) {
 	f.ms = rate / 1000
-	if cap(f.buf) < f.ms*fifoTime {
-		f.buf = make([]int16, 0, f.ms*fifoTime)
-	}
 	f.buf, f.r = f.buf[:0], 0
 }
 
 func (f *fifo) len() int { return len(f.buf) - f.r }
 
-// room makes room for n samples behind those that are there, as far as there is
-// any without allocating.
+// room makes room for n samples behind those that are there. What was played
+// goes for it, but for what stretch may need.
 func (f *fifo) room(n int) {
 	if cap(f.buf)-len(f.buf) >= n {
 		return
@@ -38,6 +35,9 @@ func (f *fifo) room(n int) {
 	keep := max(0, f.r-maxCut*f.ms)
 	f.buf = f.buf[:copy(f.buf, f.buf[keep:])]
 	f.r -= keep
+	if free := cap(f.buf) - len(f.buf); free < n {
+		f.buf = append(make([]int16, 0, max(len(f.buf)+n, f.ms*fifoTime)), f.buf...)
+	}
 }
 
 // zeros appends n samples of silence.

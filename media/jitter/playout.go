@@ -18,9 +18,6 @@ const (
 	// After stretching and squeezing so many ticks pass until the next time.
 	stretchPause = 2
 	squeezePause = 5
-	// payloadTime is how many milliseconds there is room for to decode a payload
-	// into without allocating.
-	payloadTime = 120
 	// silentAfter is after how much concealment nothing is left to hear.
 	silentAfter = 100 * time.Millisecond
 )
@@ -35,11 +32,10 @@ func (b *Buffer) Read(dst []int16, now time.Time) bool {
 	at := now.Sub(b.epoch)
 	if b.tick.runs && at-b.tick.last > idle && b.seq.has {
 		// Nobody has been listening; what is here is old.
-		s := b.at(b.seq.at)
-		b.flush(b.seq.high+1, b.end)
-		if s != nil {
-			s.state = full
-			b.next, b.end, b.real = s.seq, s.pos, s.pos
+		if s := b.store.at(b.seq.at); s != nil {
+			b.flush(s.seq, s.pos, s)
+		} else {
+			b.flush(b.seq.high+1, b.end, nil)
 		}
 	}
 	b.tick.run(at, media.Tick)
@@ -88,15 +84,15 @@ func (b *Buffer) fill(n int, at time.Duration) {
 // earliest gives the first packet that is to be played, or nil.
 func (b *Buffer) earliest() *slot {
 	for n := b.next; n <= b.seq.high; n++ {
-		s := b.at(n)
+		s := b.store.at(n)
 		switch {
 		case s == nil:
 		case len(s.payload) == 0 && n == b.next:
-			s.state = passed
+			b.store.pass(s)
 			b.next++
 		case len(s.payload) == 0:
 		case b.time(b.seq.pos-s.pos) > maxDepth:
-			s.state = passed
+			b.store.pass(s)
 			b.stats.Overflow++
 			b.next = n + 1
 		default:
@@ -114,7 +110,7 @@ func (b *Buffer) held(s *slot, at time.Duration) bool {
 	}
 	missing := false
 	for n := b.next; n < s.seq && !missing; n++ {
-		missing = b.at(n) == nil
+		missing = b.store.at(n) == nil
 	}
 	if !missing {
 		return false
@@ -132,20 +128,20 @@ func (b *Buffer) held(s *slot, at time.Duration) bool {
 func (b *Buffer) play(s *slot) {
 	lost := 0
 	for n := b.next; n < s.seq; n++ {
-		if b.at(n) == nil {
+		if before := b.store.at(n); before == nil {
 			lost++
 		} else {
-			b.at(n).state = passed
+			b.store.pass(before)
 		}
 	}
 	if b.started && lost > 0 {
 		b.stats.Lost += uint64(lost)
 		b.reach = 0 // waiting did not help
 	}
-	b.fifo.room(payloadTime * b.fifo.ms)
+	b.fifo.room(max(b.largest, int(b.perTick())))
 	before := len(b.fifo.buf)
 	buf, err := b.dec.Decode(b.fifo.buf, s.format, s.payload)
-	s.state = passed
+	b.store.pass(s)
 	b.next = s.seq + 1
 	if err != nil || len(buf) <= before {
 		b.stats.Undecodable++
@@ -157,6 +153,7 @@ func (b *Buffer) play(s *slot) {
 	}
 	b.started = true
 	b.fifo.buf = buf
+	b.largest = max(b.largest, len(buf)-before)
 	b.end = s.pos + int64(len(buf)-before)
 	b.real = b.end
 	b.concealed = 0
@@ -201,15 +198,16 @@ func (b *Buffer) offset() time.Duration {
 func (b *Buffer) slack(worst time.Duration, n int, shift int64) time.Duration {
 	head := b.end - int64(b.fifo.len()) + shift
 	// A packet is needed when the tick begins in which its first sample lies.
-	within := int64(0)
-	for _, pos := range b.recent[:min(b.recentAt, len(b.recent))] {
-		m := (pos - head) % int64(n)
+	begins := b.within(head)
+	within := int32(0)
+	for _, at := range b.recent[:min(b.recentAt, len(b.recent))] {
+		m := at - begins
 		if m < 0 {
-			m += int64(n)
+			m += int32(n)
 		}
 		within = max(within, m)
 	}
-	return b.offset() - b.time(shift) - worst - b.time(within)
+	return b.offset() - b.time(shift) - worst - b.time(int64(within))
 }
 
 // correct stretches or squeezes what is to be played in this tick where the

@@ -20,7 +20,12 @@ type transit struct {
 	seen    bool
 	mean    time.Duration // smoothed
 	current int64         // the number of the newest bucket
-	bucket  [buckets]struct {
+	// The two largest of the window and how many there are, while known: they
+	// are asked for in each tick, and seldom change.
+	known         bool
+	first, second time.Duration
+	n             int
+	bucket        [buckets]struct {
 		number        int64
 		n             int
 		first, second time.Duration // the two largest
@@ -38,8 +43,17 @@ func (t *transit) add(at, d time.Duration) {
 	k := &t.bucket[number%buckets]
 	if k.number != number || k.n == 0 {
 		k.number, k.n = number, 0
+		t.known = false // the window has moved
 	}
 	t.current = max(t.current, number)
+	if t.known {
+		t.n++
+		if d > t.first {
+			t.first, t.second = d, t.first
+		} else {
+			t.second = max(t.second, d)
+		}
+	}
 	switch k.n++; {
 	case k.n == 1:
 		k.first, k.second = d, never
@@ -53,11 +67,14 @@ func (t *transit) add(at, d time.Duration) {
 // worst is the transit that all packets of the window kept but for one, which
 // does not decide over the delay of all unless it is like the others.
 func (t *transit) worst() time.Duration {
-	first, second, n := t.largest(buckets)
-	if n == 1 {
-		return first
+	if !t.known {
+		t.first, t.second, t.n = t.largest(buckets)
+		t.known = true
 	}
-	return min(first, second+outlier)
+	if t.n == 1 {
+		return t.first
+	}
+	return min(t.first, t.second+outlier)
 }
 
 // lasting is the transit that must still be allowed for where delay is to be
