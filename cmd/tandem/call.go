@@ -110,12 +110,7 @@ func (c *callCmd) place(ctx context.Context, r *report) error {
 
 	begin := time.Now()
 	post := make(chan any, 256)
-	o.Post = func(m any) {
-		select {
-		case post <- m:
-		default: // far more than a call can bring
-		}
-	}
+	o.Post = bounded(post)
 	leg, err := e.ua.Dial(o)
 	if err != nil {
 		return err
@@ -124,6 +119,16 @@ func (c *callCmd) place(ctx context.Context, r *report) error {
 	c.say("calling %s by %s", r.Address, r.Network)
 	t := &testCall{cmd: c, script: script, leg: leg, report: r, begin: begin, post: post, engine: e}
 	return t.run(ctx)
+}
+
+// bounded posts to ch, and drops what is far more than a call can bring, but
+// never its end.
+func bounded(ch chan any) func(any) {
+	return func(m any) {
+		if _, end := m.(sip.Hungup); end || len(ch) < cap(ch)-1 {
+			ch <- m
+		}
+	}
 }
 
 // target finds out whom to call and how.
