@@ -18,6 +18,7 @@ type serveCmd struct {
 // Run runs the node until a signal ends it.
 func (s *serveCmd) Run() error {
 	log := logger(s.Log)
+	collectSeldom()
 	cfg, flows, problems, err := mustLoad(s.Config, os.Stderr)
 	if err != nil {
 		return err
