@@ -42,7 +42,7 @@ type Config struct {
 
 	Store         Secret        `yaml:"store" doc:"Database URL, postgres://…, used instead of SQLite in state_dir." default:"\"\"" note:"SQLite"`
 	Compatibility string        `yaml:"compatibility" doc:"strict_voipbin: the original's behaviour, quirks included." default:"\"\"" enum:",strict_voipbin"`
-	MaxCall       time.Duration `yaml:"max_call" doc:"Longest call, counted from its answer; 0 is no limit." default:"4h"`
+	MaxCall       time.Duration `yaml:"max_call" doc:"Longest call, counted from its answer; a caller who is not answered has as long. 0 is no limit." default:"4h"`
 	Drain         time.Duration `yaml:"drain" doc:"How long calls may go on after SIGTERM." default:"1h"`
 
 	// settings says where the value of each given path is.
