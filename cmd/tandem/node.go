@@ -57,9 +57,10 @@ type node struct {
 	recorder *cdr.Recorder
 	hooks    []*webhook.Sender
 
-	trunks   *trunk.Table
-	resolver *resolve.Resolver
-	engine   *engine
+	trunks    *trunk.Table
+	strangers strangers
+	resolver  *resolve.Resolver
+	engine    *engine
 
 	speech   *voices
 	prompts  *prompt.Library
@@ -301,7 +302,7 @@ func (n *node) openAPI(ctx context.Context) (err error) {
 }
 
 // openSIP opens the SIP sockets: calls come in from now on.
-func (n *node) openSIP(context.Context) error {
+func (n *node) openSIP(ctx context.Context) error {
 	order, err := codecs(names(n.cfg.Media.Codecs))
 	if err != nil {
 		return err
@@ -313,7 +314,7 @@ func (n *node) openSIP(context.Context) error {
 		}
 	}
 	err = n.engine.listen(ua.Config{
-		Transport:   transport.Config{Listen: listen, Advertise: string(n.cfg.SIP.Advertise), Accept: n.trunks.Known},
+		Transport:   transport.Config{Listen: listen, Advertise: string(n.cfg.SIP.Advertise), Accept: n.known},
 		MediaListen: n.cfg.Media.Listen, MediaAdvertise: n.cfg.Media.Advertise, Codecs: order,
 		InbandDTMF: true, // where a peer has no telephone-event
 		Identify:   n.identify, Incoming: n.incoming, Refused: n.refused, Log: n.log,
@@ -324,6 +325,8 @@ func (n *node) openSIP(context.Context) error {
 	for _, l := range n.engine.ua.Endpoints() {
 		n.log.Info("SIP", "local", l.Network+"://"+l.Addr.String())
 	}
+	dropped := func() uint64 { return n.engine.ua.Transport().Stats().Strangers }
+	n.run("strangers", func() error { n.strangers.watch(ctx, dropped, n.log); return nil })
 	n.open.Store(true)
 	return nil
 }

@@ -2,12 +2,16 @@ package main
 
 import (
 	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tandem/config"
 )
 
 type serveCmd struct {
@@ -38,6 +42,9 @@ func (s *serveCmd) Run() error {
 	stop := supervisor.watch(n.alive)
 	supervisor.ready()
 	log.Info("ready", "node", cfg.Node, "version", version, "trunks", len(cfg.Trunks), "routes", len(cfg.Routes), "flows", len(flows))
+	if !slices.ContainsFunc(slices.Collect(maps.Values(cfg.Trunks)), func(t config.Trunk) bool { return len(t.From) > 0 }) {
+		log.Warn("no trunk has addresses in its from: nobody who calls is answered")
+	}
 
 	s.wait(n, signals, log)
 	supervisor.stopping()
