@@ -206,7 +206,7 @@ func (r *Room) joined(s *Seat) (flow.Bridge, error) {
 	r.rec.ConferencecallIDs = append(slices.Clip(r.rec.ConferencecallIDs), s.rec.ID)
 	r.setSeat(s, event.ConferencecallJoined)
 	r.publish(event.TypeConferenceUpdated)
-	if r.spec.Type == TypeConnect && len(r.rec.ConferencecallIDs) == 2 {
+	if r.spec.Type == TypeConnect && len(r.rec.ConferencecallIDs) >= 2 {
 		for _, m := range r.members {
 			m.paired.Store(true)
 			m.call.Post(changed{m})

@@ -187,6 +187,17 @@ func TestConnectRoom(t *testing.T) {
 				t.Errorf("together: %s", got)
 			}
 		}
+		c3, l3 := w.Call(join(rooms, room.ID()))
+		time.Sleep(time.Second)
+		if got := w.Log.Of(l3.ID()); !strings.Contains(got, "answer") {
+			t.Errorf("the third: %s", got)
+		}
+		l3.FarHangsUp()
+		<-c3.Done()
+		time.Sleep(time.Second)
+		if n := len(room.Snapshot().ConferencecallIDs); n != 2 {
+			t.Errorf("%d are left of three", n)
+		}
 		l2.FarHangsUp()
 		<-c2.Done()
 		<-room.Done()
