@@ -107,6 +107,11 @@ func (e *epollSleeper) wait(w *Worker, d time.Duration) {
 	n := e.poll(d)
 	w.now = w.clock.Now()
 	e.polled = w.now
+	if n > 0 {
+		// What was queued before a packet came takes effect on it: an answer
+		// that went out is known to the stream.
+		w.runQueue()
+	}
 	for i := range n {
 		e.handle(w, int(e.events[i].Fd))
 	}
