@@ -130,17 +130,17 @@ flows:
     - {type: hangup}
 `, s.URL))
 	rows, columns := []float64{697, 770, 852, 941}, []float64{1209, 1336, 1477, 1633}
-	const pad, typed = "123A456B789C*0#D", "0123456789*#ABC22D"
+	const pad, typed = "123A456B789C*0#D", "159*A22D"
 	w, v := newWire(t, "127.0.0.1"), newVoice(t, "127.0.0.1")
 	call := w.attempt(n.sip, "150")
 	v.talkTo(answered200(t, call.call(v.sdp("8"))).body)
 	v.saying(codec.PCMA, func(i int) float64 {
 		at := float64(i) / 8000
-		key, within := i/1440-3, i%1440 // 100 ms of tone, 80 ms of pause
+		key, within := i/2560-2, i%2560 // 180 ms of tone, 140 ms of pause
 		if key < 0 {                    // something like a vowel first
 			return 0.3*math.Sin(2*math.Pi*220*at) + 0.3*math.Sin(2*math.Pi*660*at) + 0.3*math.Sin(2*math.Pi*1210*at)
 		}
-		if key >= len(typed) || within >= 800 {
+		if key >= len(typed) || within >= 1440 {
 			return 0
 		}
 		k := strings.IndexByte(pad, typed[key])
