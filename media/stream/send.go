@@ -23,10 +23,9 @@ type sender struct {
 	clock     int
 	rate      int
 	ptime     time.Duration
-	samples   int    // of a packet
-	ticks     uint32 // of a packet
-	pending   []int16
-	payload   []byte
+	samples   int              // of a packet
+	ticks     uint32           // of a packet
+	pending   []int16          // written, and not enough for a packet yet
 	resampler *codec.Resampler // from the rate of the frames
 	from      int
 	timestamp uint32 // of the next packet
@@ -56,7 +55,7 @@ func (o *sender) configure(p Params, clock, rate int) {
 	o.format, o.clock, o.rate = p.Send, clock, rate
 	o.samples = p.Send.Codec.Samples(o.ptime)
 	o.ticks = p.Send.Codec.Ticks(o.ptime)
-	if room := o.samples + media.SamplesPerTick(rate); cap(o.pending) < room {
+	if room := o.samples + media.SamplesPerTick(rate); cap(o.pending) < room && o.samples != media.SamplesPerTick(rate) {
 		o.pending = append(make([]int16, 0, room), o.pending...)
 	}
 }
@@ -98,18 +97,40 @@ func (s *Stream) write(f *media.Frame, now time.Time) error {
 	if s.digits.busy() {
 		f = s.digits.frame(o.rate)
 	}
+	if tick := o.tick(f); tick != nil {
+		err := s.sendPacket(tick)
+		o.timestamp += o.ticks
+		return err
+	}
 	if err := o.append(f); err != nil {
 		return err
 	}
 	var failed error
 	for len(o.pending) >= o.samples {
-		if err := s.sendPacket(); err != nil {
+		if err := s.sendPacket(o.pending[:o.samples]); err != nil {
 			failed = err
 		}
 		o.pending = o.pending[:copy(o.pending, o.pending[o.samples:])]
 		o.timestamp += o.ticks
 	}
 	return failed
+}
+
+// zeros is a tick of silence at any rate.
+var zeros [media.MaxRate / int(time.Second/media.Tick)]int16
+
+// tick gives the samples of f where they are just what the next packet is to
+// hold, as is the rule; else nil.
+func (o *sender) tick(f *media.Frame) []int16 {
+	n := media.SamplesPerTick(o.rate)
+	switch {
+	case o.samples != n || len(o.pending) > 0:
+	case f.Silent:
+		return zeros[:n]
+	case f.Rate == o.rate:
+		return f.Samples[:n]
+	}
+	return nil
 }
 
 // skip moves the timestamps over a time in which nothing was written.
@@ -129,9 +150,7 @@ func (o *sender) append(f *media.Frame) error {
 	n := media.SamplesPerTick(o.rate)
 	switch {
 	case f.Silent:
-		for range n {
-			o.pending = append(o.pending, 0)
-		}
+		o.pending = append(o.pending, zeros[:n]...)
 		return nil
 	case f.Rate == o.rate:
 		o.pending = append(o.pending, f.Samples[:n]...)
@@ -148,18 +167,18 @@ func (o *sender) append(f *media.Frame) error {
 	return nil
 }
 
-// sendPacket sends the first of what is pending.
-func (s *Stream) sendPacket() error {
+// sendPacket sends a packet of samples.
+func (s *Stream) sendPacket(samples []int16) error {
 	o := &s.out
 	if !s.params.Direction.Sends() || s.digits.sendingEvent() {
 		o.talking = false
 		return nil
 	}
-	var err error
-	if o.payload, err = o.encoder.Encode(o.payload[:0], o.pending[:o.samples]); err != nil {
+	payload, err := o.encoder.Encode(s.session.Room(), samples)
+	if err != nil {
 		return err
 	}
 	marker := !o.talking
 	o.talking = true
-	return s.session.Send(o.format.PayloadType, marker, o.timestamp, o.payload)
+	return s.session.Send(o.format.PayloadType, marker, o.timestamp, payload)
 }
