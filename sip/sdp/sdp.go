@@ -33,7 +33,8 @@ var (
 	ErrNoAudio = errors.New("no audio stream that we can use")
 	ErrNoCodec = errors.New("no codec in common")
 	// ErrAddress says that the description names no address to which audio
-	// may be sent: a host name, a multicast or the broadcast address.
+	// may be sent: a host name, a multicast or the broadcast address, one of
+	// another version of IP than ours.
 	ErrAddress = errors.New("no usable media address")
 )
 

@@ -88,6 +88,9 @@ func (s *Session) Accept(answer *Description, dir Direction) (Agreed, error) {
 	if a == nil || a.Addr.Port() == 0 || a.Index != s.audio {
 		return Agreed{}, ErrNoAudio
 	}
+	if !s.reaches(a) {
+		return Agreed{}, ErrAddress
+	}
 	offered := s.offerFormats()
 	g, ok := Agreed{}, false
 	for _, f := range a.Formats {
@@ -110,8 +113,8 @@ func (s *Session) Accept(answer *Description, dir Direction) (Agreed, error) {
 }
 
 // Answer answers an offer. dir is what we want; the answer allows at most what
-// the offer does. The error is [ErrNoAudio] or [ErrNoCodec] and leaves s as it
-// was, so that the stream goes on as before (RFC 3261 §14.2).
+// the offer does. The error is [ErrNoAudio], [ErrAddress] or [ErrNoCodec] and
+// leaves s as it was, so that the stream goes on as before (RFC 3261 §14.2).
 func (s *Session) Answer(offer *Description, dir Direction) ([]byte, Agreed, error) {
 	a := offer.Audio
 	if a == nil {
@@ -119,6 +122,9 @@ func (s *Session) Answer(offer *Description, dir Direction) ([]byte, Agreed, err
 	}
 	if a.Addr.Port() == 0 {
 		return s.answerRemoved(offer)
+	}
+	if !s.reaches(a) {
+		return nil, Agreed{}, ErrAddress
 	}
 	g, ok := s.choose(a)
 	if !ok {
@@ -137,10 +143,20 @@ func (s *Session) Check(offer *Description) error {
 	if offer.Audio == nil || offer.Audio.Addr.Port() == 0 {
 		return ErrNoAudio
 	}
+	if !s.reaches(offer.Audio) {
+		return ErrAddress
+	}
 	if _, ok := s.choose(offer.Audio); !ok {
 		return ErrNoCodec
 	}
 	return nil
+}
+
+// reaches says whether a's address is of the version of IP that we have. One
+// that is unspecified is not sent to.
+func (s *Session) reaches(a *Audio) bool {
+	ours, theirs := s.Addr.Addr(), a.Addr.Addr()
+	return !ours.IsValid() || theirs.IsUnspecified() || ours.Unmap().Is4() == theirs.Is4()
 }
 
 // Forget lets the next offer list our codecs in their order again, and not the

@@ -93,6 +93,19 @@ func TestRemoteReason(t *testing.T) {
 	})
 }
 
+// TestAnswerOfAnotherFamily: an answer that names an address that our socket
+// cannot send to ends the call.
+func TestAnswerOfAnotherFamily(t *testing.T) {
+	run(t, func(w *world) {
+		p := w.caller()
+		l := w.dial(nil)
+		p.Reply(p.Expect("INVITE"), 200, "x", strings.Replace(offer(p, "8"), "c=IN IP4 192.0.2.2", "c=IN IP6 2001:db8::2", 1))
+		p.Expect("ACK")
+		p.Reply(p.Expect("BYE"), 200, "", "")
+		l.hungup(488, sip.Local)
+	})
+}
+
 // TestOwnAddress: where the From names no host, it is ours as the peer sees it.
 func TestOwnAddress(t *testing.T) {
 	run(t, func(w *world) {

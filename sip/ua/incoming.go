@@ -2,6 +2,7 @@ package ua
 
 import (
 	"errors"
+	"net/netip"
 
 	"tandem/sip"
 	"tandem/sip/sdp"
@@ -88,6 +89,8 @@ func (s *shard) invited(tx *transaction.Server, req *sip.Request, peer Peer, wro
 	if peer.Codecs != nil {
 		l.sdp.Codecs = peer.Codecs
 	}
+	_, addr := u.mediaAddr(tx.Flow())
+	l.sdp.Addr = netip.AddrPortFrom(addr, 0)
 	if s.set.Abilities.Reads(req) {
 		offer, err := parseBody(req)
 		if err == nil {

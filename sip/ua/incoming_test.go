@@ -172,6 +172,7 @@ func TestRefusals(t *testing.T) {
 		"SRTP only":        {method: "INVITE", body: strings.Replace(sdp("8"), "RTP/AVP", "RTP/SAVP", 1), want: "488", has: "Warning: 304 "},
 		"port 0":           {method: "INVITE", body: strings.Replace(sdp("8"), "4000", "0", 1), want: "488"},
 		"host name in c=":  {method: "INVITE", body: strings.Replace(sdp("8"), "c=IN IP4 192.0.2.2", "c=IN IP4 a.example", 1), want: "488"},
+		"IPv6 in c=":       {method: "INVITE", body: strings.Replace(sdp("8"), "c=IN IP4 192.0.2.2", "c=IN IP6 2001:db8::2", 1), want: "488", has: "Warning: 301 "},
 		"bad SDP":          {method: "INVITE", body: "v=0\nm=audio x RTP/AVP 8\n", want: "400"},
 		"no SDP":           {method: "INVITE", body: "hello", want: "400"},
 		"1,000 m-lines":    {method: "INVITE", body: sdp("8", strings.Repeat("m=audio 1 RTP/AVP 0\n", 1000)), want: "400"},

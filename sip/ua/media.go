@@ -15,11 +15,7 @@ import (
 // open opens the leg's stream for a peer that is reached by f.
 func (l *Leg) open(f *transport.Flow, near *worker.Worker) error {
 	cfg := &l.ua.cfg
-	local := f.Local().Addr()
-	bind := local
-	if cfg.MediaListen.IsValid() {
-		bind = cfg.MediaListen
-	}
+	bind, addr := l.ua.mediaAddr(f)
 	l.peer = f.Remote().Addr()
 	pair, err := cfg.Ports.Open(bind)
 	if err != nil {
@@ -33,15 +29,24 @@ func (l *Leg) open(f *transport.Flow, near *worker.Worker) error {
 		ID: l.id, Post: l.out.put, InbandDTMF: cfg.InbandDTMF, Timeout: cfg.MediaTimeout, Log: cfg.Log,
 	})
 	l.port.Store(l.stream)
-	addr := cfg.MediaAdvertise
-	if !addr.IsValid() {
-		addr = bind
-	}
-	if addr.IsUnspecified() {
-		addr = local
-	}
 	l.sdp.Addr = netip.AddrPortFrom(addr, pair.LocalAddr().Port())
 	return nil
+}
+
+// mediaAddr is the address that the sockets of a leg reached by f bind, and the
+// one that its SDP names.
+func (u *UA) mediaAddr(f *transport.Flow) (bind, shown netip.Addr) {
+	local := f.Local().Addr()
+	if bind = u.cfg.MediaListen; !bind.IsValid() {
+		bind = local
+	}
+	if shown = u.cfg.MediaAdvertise; !shown.IsValid() {
+		shown = bind
+	}
+	if shown.IsUnspecified() {
+		shown = local
+	}
+	return bind, shown
 }
 
 func (l *Leg) close() {
@@ -79,12 +84,22 @@ func (l *Leg) apply(g sdp.Agreed) {
 	if g.Codec != nil {
 		p := params(&g)
 		p.Latch.Signalling = l.peer
+		p.Remote, p.RemoteRTCP = l.elsewhere(p.Remote), l.elsewhere(p.RemoteRTCP)
 		l.stream.Configure(p)
 	}
 	if g.Held != l.held {
 		l.held = g.Held
 		l.out.put(sip.Held{Leg: l.id, On: g.Held})
 	}
+}
+
+// elsewhere is where a peer that gives a as its address is to be sent media: a
+// peer on another host means that one by its loopback address.
+func (l *Leg) elsewhere(a netip.AddrPort) netip.AddrPort {
+	if a.Addr().IsLoopback() && !l.peer.IsLoopback() {
+		return netip.AddrPortFrom(l.peer, a.Port())
+	}
+	return a
 }
 
 func params(g *sdp.Agreed) stream.Params {

@@ -52,6 +52,29 @@ func heard(p *mediatest.Peer, pt uint8, skip int) (n int) {
 	return n
 }
 
+// TestLoopbackInSDP: a peer elsewhere that names the loopback address means its
+// own, and not this host's.
+func TestLoopbackInSDP(t *testing.T) {
+	run(t, func(w *world) {
+		p := w.caller()
+		theirs := mediatest.NewPeer(w.media, netip.AddrPortFrom(them, 4000))
+		c := p.NewCall("100")
+		c.Invite(strings.ReplaceAll(offer(p, "8"), "192.0.2.2", "127.0.0.1"))
+		l := w.leg()
+		w.must(l.Answer(sip.AnswerOptions{}))
+		c.Answered()
+		expect[sip.Answered](l)
+		b := mixer.NewBridge(l.Stream().Worker(), mixer.Options{})
+		b.Join(l.Port())
+		time.Sleep(time.Second)
+		if n := heard(theirs, 8, 0); n < 40 {
+			t.Errorf("%d packets came to where the SIP comes from", n)
+		}
+		c.Bye()
+		l.hungup(200, sip.Remote)
+	})
+}
+
 // TestTwoLegs: a caller and a callee with another codec hear each other; early
 // media reaches the caller; a hold stops what is sent, resume starts it; the
 // caller's digits arrive as messages and at the callee.
