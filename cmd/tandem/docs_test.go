@@ -12,7 +12,7 @@ import (
 	"tandem/flow/action"
 )
 
-func page(t *testing.T, path string) string {
+func readDoc(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile("../../" + path)
 	if err != nil {
@@ -41,7 +41,7 @@ func TestFlowsAreDocumented(t *testing.T) {
 	if err != nil || len(schema.Items.OneOf) == 0 {
 		t.Fatalf("no actions in the schema: %v", err)
 	}
-	doc := page(t, "docs/flows.md")
+	doc := readDoc(t, "docs/flows.md")
 	for _, a := range schema.Items.OneOf {
 		_, line, found := strings.Cut(doc, "\n| `"+a.Properties.Type.Const+"` |")
 		if !found {
@@ -76,7 +76,7 @@ func TestMetricsOfTheDocs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	watched := regexp.MustCompile("`(tandem_[a-z_]+)`").FindAllStringSubmatch(page(t, "docs/operations.md"), -1)
+	watched := regexp.MustCompile("`(tandem_[a-z_]+)`").FindAllStringSubmatch(readDoc(t, "docs/operations.md"), -1)
 	if len(watched) == 0 {
 		t.Fatal("nothing is watched")
 	}
@@ -91,7 +91,7 @@ func TestMetricsOfTheDocs(t *testing.T) {
 func TestLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([a-z/._-]+)(?:#[a-z-]+)?\)`)
 	for _, path := range []string{"docs/architecture.md", "docs/flows.md", "docs/operations.md", "docs/api.md"} {
-		for _, m := range link.FindAllStringSubmatch(page(t, path), -1) {
+		for _, m := range link.FindAllStringSubmatch(readDoc(t, path), -1) {
 			if _, err := os.Stat(filepath.Join("../..", filepath.Dir(path), m[1])); err != nil {
 				t.Errorf("%s: %v", path, err)
 			}

@@ -1,22 +1,42 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
+// A page is a log that is read while it is written.
+type page struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (p *page) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+// turn gives what was written since the last turn.
+func (p *page) turn() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.text.Reset()
+	return p.text.String()
+}
+
 // TestStrangers: the first is named soon, a flood is one line a minute and
 // bounded.
 func TestStrangers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var b bytes.Buffer
+		var b page
 		var s strangers
 		var dropped atomic.Uint64
 		ctx, cancel := context.WithCancel(t.Context())
@@ -27,8 +47,8 @@ func TestStrangers(t *testing.T) {
 		}()
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if b.Len() > 0 {
-			t.Errorf("nobody came: %s", b.String())
+		if got := b.turn(); got != "" {
+			t.Errorf("nobody came: %s", got)
 		}
 		drop := func(a netip.Addr) {
 			s.note(a)
@@ -38,10 +58,9 @@ func TestStrangers(t *testing.T) {
 		drop(netip.MustParseAddr("::ffff:192.0.2.2"))
 		time.Sleep(strangersSoon)
 		synctest.Wait()
-		if got := b.String(); !strings.Contains(got, `messages=2 remote="[192.0.2.1 192.0.2.2]"`) {
+		if got := b.turn(); !strings.Contains(got, `messages=2 remote="[192.0.2.1 192.0.2.2]"`) {
 			t.Errorf("two came: %s", got)
 		}
-		b.Reset()
 		for i := range 30 {
 			for k := range 100 {
 				drop(netip.AddrFrom4([4]byte{198, 51, byte(i), byte(k)}))
@@ -49,12 +68,12 @@ func TestStrangers(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		synctest.Wait()
-		if b.Len() > 0 {
-			t.Errorf("a second line within a minute: %s", b.String())
+		if got := b.turn(); got != "" {
+			t.Errorf("a second line within a minute: %s", got)
 		}
 		time.Sleep(strangersAgain)
 		synctest.Wait()
-		if got := b.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "messages=3000") || strings.Count(got, "198.51.") != shownStrangers {
+		if got := b.turn(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "messages=3000") || strings.Count(got, "198.51.") != shownStrangers {
 			t.Errorf("a flood: %s", got)
 		}
 		cancel()
