@@ -14,7 +14,7 @@ import (
 )
 
 type checkCmd struct {
-	Config string `short:"c" default:"/etc/tandem/tandem.yaml" help:"Configuration file." placeholder:"FILE"`
+	Config string `short:"c" default:"/etc/tandem/tandem.yaml" help:"Configuration file; ${default} where none is given." placeholder:"FILE"`
 }
 
 // Run says every fault in the file.

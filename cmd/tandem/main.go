@@ -36,7 +36,7 @@ func (e exitError) Error() string {
 
 // cli is the command line.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Run."`
+	Serve   serveCmd   `cmd:"" help:"Run a node until a signal ends it."`
 	Check   checkCmd   `cmd:"" help:"Say every fault in a configuration file."`
 	Call    callCmd    `cmd:"" help:"Place one test call and report."`
 	Route   routeCmd   `cmd:"" help:"Print where a call would go, rule by rule, without placing it."`

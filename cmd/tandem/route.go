@@ -10,7 +10,7 @@ import (
 )
 
 type routeCmd struct {
-	Config string `short:"c" default:"/etc/tandem/tandem.yaml" help:"Configuration file." placeholder:"FILE"`
+	Config string `short:"c" default:"/etc/tandem/tandem.yaml" help:"Configuration file; ${default} where none is given." placeholder:"FILE"`
 	Trunk  string `help:"Trunk the call would come from." placeholder:"NAME"`
 	From   string `help:"Caller." placeholder:"NUMBER"`
 	To     string `required:"" help:"Number called." placeholder:"NUMBER"`

@@ -15,7 +15,7 @@ import (
 )
 
 type serveCmd struct {
-	Config string `short:"c" default:"/etc/tandem/tandem.yaml" help:"Configuration file." placeholder:"FILE"`
+	Config string `short:"c" default:"/etc/tandem/tandem.yaml" help:"Configuration file; ${default} where none is given." placeholder:"FILE"`
 	Log    string `enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
 }
 
