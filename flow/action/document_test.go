@@ -37,6 +37,8 @@ var faults = []struct{ name, doc, want string }{
 	{"duration with a fraction", `[{"type":"sleep","option":{"duration":1.5}}]`, `[0].option.duration: want a whole number of milliseconds`},
 	{"duration whole after all", `[{"type":"sleep","option":{"duration":1e3}}]`, ""},
 	{"duration huge", `[{"type":"sleep","option":{"duration":1e400}}]`, `[0].option.duration: want a whole number of milliseconds`},
+	{"duration of ages", `[{"type":"sleep","option":{"duration":9223372036854775807}},{"type":"echo","option":{"duration":1e15}}]`,
+		`[0].option.duration: 9223372036854775807; want at most 9223372036854 milliseconds` + "\n" + `[1].option.duration: 1000000000000000; want at most 9223372036854 milliseconds`},
 	{"duration negative", `[{"type":"sleep","option":{"duration":-5}}]`, `[0].option.duration: -5; want at least 0 milliseconds`},
 	{"duration out of range", `[{"type":"digits_send","option":{"digits":"1","duration":50}}]`, `[0].option.duration: 50; want 100 to 1000 milliseconds`},
 	{"digits", `[{"type":"digits_send","option":{"digits":"1x"}}]`, `[0].option.digits: "1x"; want digits 0-9, A-D, # and *`},

@@ -168,6 +168,10 @@ func (k *checker) value(path []any, o *option, x any) (any, bool) {
 		if !k.inRange(path, o, float64(n), unitName(o.unit)) {
 			return nil, false
 		}
+		if most := math.MaxInt64 / int64(o.unit); n > most {
+			k.add(path, "%s; want at most %d %s", k.show(n), most, unitName(o.unit))
+			return nil, false
+		}
 		return time.Duration(n) * o.unit, true
 	case anInteger:
 		n, ok := k.whole(x)
