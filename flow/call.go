@@ -34,7 +34,6 @@ type Call struct {
 	calls  *Calls
 	parent *Call
 	hops   int // that calls placed by this one may take
-	log    *slog.Logger
 	ctx    context.Context
 	cancel context.CancelFunc
 	mbox   mailbox
@@ -90,8 +89,8 @@ func (c *Call) Calls() *Calls { return c.calls }
 // Services are what the call's actions draw on. Any goroutine.
 func (c *Call) Services() *Services { return &c.calls.cfg.Services }
 
-// Log is the call's logger. Any goroutine.
-func (c *Call) Log() *slog.Logger { return c.log }
+// Log is the call's logger; most calls need none. Any goroutine.
+func (c *Call) Log() *slog.Logger { return c.calls.cfg.Log.With("call", c.id) }
 
 // Clock is the time the call lives by. Any goroutine.
 func (c *Call) Clock() media.Clock { return c.calls.cfg.Clock }

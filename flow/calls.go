@@ -33,7 +33,8 @@ type Config struct {
 	MaxSteps int
 	// Random is where ids take their randomness; nil: crypto/rand.
 	Random io.Reader
-	// Log gets a line when a call starts and one when it ends; nil: nothing.
+	// Log gets a line when a call comes in and one when a call ends; nil:
+	// nothing.
 	Log *slog.Logger
 }
 
@@ -164,7 +165,6 @@ func (n *Calls) newCall(ctrl Controller) *Call {
 		loops: map[string]int{},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.log = n.cfg.Log.With("call", c.id)
 	c.rec = event.Call{
 		ID: c.id, Type: TypeOfFlow, CustomerID: n.cfg.Customer, Node: n.cfg.Node,
 		TMCreate: event.Time(n.cfg.Clock.Now()),
@@ -288,7 +288,7 @@ func (c *Call) begin(vars map[string]string) {
 		c.vars = NewVariables()
 		for k, v := range vars {
 			if err := c.vars.Set(k, v); err != nil {
-				c.log.Warn("variable", "err", err)
+				c.Log().Warn("variable", "err", err)
 			}
 		}
 		c.setCallVariables()

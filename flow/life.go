@@ -131,11 +131,11 @@ func (c *Call) HangupCause(r Reason, cause sip.Cause) {
 	}
 	err := c.leg.Hangup(cause)
 	if errors.Is(err, sip.ErrHeader) { // text that cannot be sent is no reason to leave the leg up
-		c.log.Warn("hang up", "err", err)
+		c.Log().Warn("hang up", "err", err)
 		err = c.leg.Hangup(EndCause(r))
 	}
 	if err != nil {
-		c.log.Debug("hang up", "err", err)
+		c.Log().Debug("hang up", "err", err)
 	}
 }
 

@@ -125,7 +125,7 @@ func (c *Call) place(d Dialer, routes []Route, o DialOptions, to Target) error {
 		}
 		leg, err := d.Dial(by, o)
 		if err != nil {
-			c.log.Warn("dial", "trunk", by.Trunk, "err", err)
+			c.Log().Warn("dial", "trunk", by.Trunk, "err", err)
 			continue
 		}
 		c.leg, c.legOver, c.early = leg, false, false
@@ -155,7 +155,7 @@ func (c *Call) place(d Dialer, routes []Route, o DialOptions, to Target) error {
 			return ErrHangup
 		}
 		c.gone = false
-		c.log.Info("next route", "trunk", by.Trunk, "status", end.Cause.Status, "cause", end.Cause.Q850)
+		c.Log().Info("next route", "trunk", by.Trunk, "status", end.Cause.Status, "cause", end.Cause.Q850)
 	}
 	if c.leg == nil { // no route has room, or an address
 		return c.unplaced(503)

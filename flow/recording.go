@@ -179,7 +179,7 @@ func (c *Call) recorded(res record.Result) {
 	c.rec.RecordingID = ""
 	c.publish(event.TypeCallUpdated)
 	if res.Err != nil {
-		c.log.Warn("recording", "err", res.Err)
+		c.Log().Warn("recording", "err", res.Err)
 	}
 }
 

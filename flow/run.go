@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"runtime/debug"
 	"time"
@@ -25,7 +26,7 @@ var errLoop = errors.New("too many steps without media moving")
 // an incoming one.
 func (c *Call) run(place func() error) {
 	defer c.finish()
-	c.log.Info("call starts", "dir", c.rec.Direction, "trunk", c.rec.Trunk, "from", c.rec.Source.Target, "to", c.rec.Destination.Target, "sipid", c.rec.SIPCallID)
+	c.logStart()
 	if place == nil {
 		c.startLimit() // nobody may wait for an answer for ever
 	} else if err := place(); err != nil {
@@ -33,7 +34,7 @@ func (c *Call) run(place func() error) {
 	}
 	err := c.programs()
 	if err != nil && err != ErrHangup {
-		c.log.Warn("program ended", "err", err)
+		c.Log().Warn("program ended", "err", err)
 	}
 	c.Hangup(ReasonNormal) // nothing is done where it was the leg that ended
 }
@@ -44,7 +45,7 @@ func (c *Call) programs() (err error) {
 		// A fault in one call's program must not take the others with it.
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v", r)
-			c.log.Error("program panicked", "err", err, "stack", string(debug.Stack()))
+			c.Log().Error("program panicked", "err", err, "stack", string(debug.Stack()))
 		}
 	}()
 	for {
@@ -91,7 +92,7 @@ func (c *Call) program() error {
 			case err == ErrHangup, err == ErrReplaced, errors.As(err, &f):
 				return err
 			}
-			c.log.Warn("action", "action", c.rec.Action.Type, "err", err)
+			c.Log().Warn("action", "action", c.rec.Action.Type, "err", err)
 			done = Outcome{}
 		}
 		if done.Result != nil {
@@ -101,7 +102,7 @@ func (c *Call) program() error {
 			case err == ErrHangup, err == ErrReplaced:
 				return err
 			case err != nil:
-				c.log.Warn("result", "action", c.rec.Action.Type, "err", err)
+				c.Log().Warn("result", "action", c.rec.Action.Type, "err", err)
 			case p != nil:
 				done.drop()
 				prog, done = p, Outcome{}
@@ -134,7 +135,7 @@ func (c *Call) finish() {
 	if c.leg != nil && !c.legOver {
 		c.drain(maxGoodbye, func() bool { return c.legOver })
 		if !c.legOver {
-			c.log.Error("leg did not end", "leg", c.leg.ID())
+			c.Log().Error("leg did not end", "leg", c.leg.ID())
 		}
 	}
 	c.drain(maxHold, func() bool { return c.rcd == nil && c.holds == 0 })
@@ -186,11 +187,26 @@ func (c *Call) drain(d time.Duration, over func() bool) {
 // wakeUp is a timer's message to a call that is ending.
 type wakeUp func()
 
+// logStart writes the call's first line. A call that is placed has not come far
+// enough to be worth one.
+func (c *Call) logStart() {
+	r := &c.rec
+	level := slog.LevelInfo
+	if r.Direction == DirOutgoing {
+		level = slog.LevelDebug
+	}
+	log := c.calls.cfg.Log
+	if !log.Enabled(c.ctx, level) {
+		return
+	}
+	log.Log(c.ctx, level, "call starts", "call", c.id, "dir", r.Direction, "trunk", r.Trunk, "from", r.Source.Target, "to", r.Destination.Target, "sipid", r.SIPCallID)
+}
+
 // logEnd writes the call's last line, with its counters.
 func (c *Call) logEnd(dropped int) {
 	r := &c.rec
 	args := []any{
-		"dir", r.Direction, "trunk", r.Trunk, "sipid", r.SIPCallID, "status", r.SIPStatus, "cause", r.HangupCause,
+		"call", c.id, "dir", r.Direction, "from", r.Source.Target, "to", r.Destination.Target, "trunk", r.Trunk, "sipid", r.SIPCallID, "status", r.SIPStatus, "cause", r.HangupCause,
 		"by", r.HangupBy, "reason", r.HangupReason,
 		"dur", time.Time(r.TMHangup).Sub(time.Time(r.TMCreate)).Round(time.Millisecond),
 	}
@@ -200,5 +216,5 @@ func (c *Call) logEnd(dropped int) {
 	if dropped > 0 {
 		args = append(args, "dropped", dropped)
 	}
-	c.log.Info("call ended", args...)
+	c.calls.cfg.Log.Info("call ended", args...)
 }

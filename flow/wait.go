@@ -141,7 +141,7 @@ func (c *Call) handle(m Msg, want func(Msg) bool) bool {
 		c.answered()
 	case stream.Timeout:
 		if c.leg != nil && m.Leg == c.leg.ID() && c.Status() == Progressing {
-			c.log.Warn("no packet has come for too long")
+			c.Log().Warn("no packet has come for too long")
 			c.Hangup(ReasonNormal)
 		}
 		return false
