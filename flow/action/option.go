@@ -48,6 +48,9 @@ type option struct {
 	maxLen   int    // of texts; 0: no limit
 }
 
+// longest is the longest duration there is, in the option's unit.
+func (o *option) longest() int64 { return math.MaxInt64 / int64(o.unit) }
+
 // values are the options of one action, checked.
 type values map[string]any
 
@@ -168,7 +171,7 @@ func (k *checker) value(path []any, o *option, x any) (any, bool) {
 		if !k.inRange(path, o, float64(n), unitName(o.unit)) {
 			return nil, false
 		}
-		if most := math.MaxInt64 / int64(o.unit); n > most {
+		if most := o.longest(); n > most {
 			k.add(path, "%s; want at most %d %s", k.show(n), most, unitName(o.unit))
 			return nil, false
 		}

@@ -73,8 +73,11 @@ func (o *option) schema() map[string]any {
 		if o.min > -1e300 {
 			s["minimum"] = o.min
 		}
-		if o.max > 0 {
+		switch {
+		case o.max > 0:
 			s["maximum"] = o.max
+		case o.form == aDuration:
+			s["maximum"] = o.longest()
 		}
 		return s
 	}
