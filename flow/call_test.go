@@ -257,6 +257,50 @@ func TestHops(t *testing.T) {
 	}
 }
 
+// TestChained: calls that a call has placed end with it, answered or not, those
+// that are not chained go on; none takes its parent with it.
+func TestChained(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *flowtest.World) {
+		w.Dialer.Callee = func(l *flowtest.Leg, by flow.Route) {
+			switch by.To.Target {
+			case "+1", "+3":
+				l.FarAnswers()
+			case "+4":
+				l.FarRefuses(486)
+			}
+		}
+		var up, rings, free, busy *flow.Call
+		c, leg := w.Call(does(func(c *flow.Call) error {
+			dial := func(number string, unchained bool) *flow.Call {
+				child, err := w.Calls.Dial(c, flow.Target{Destination: flow.Address{Target: number}, Unchained: unchained}, does(forever))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return child
+			}
+			up, rings, free, busy = dial("+1", false), dial("+2", false), dial("+3", true), dial("+4", false)
+			return forever(c)
+		}))
+		time.Sleep(10 * time.Second)
+		if r := ended(t, busy, "remote busy"); r.MasterCallID != c.ID() {
+			t.Errorf("master call %q", r.MasterCallID)
+		}
+		if got := c.Snapshot().ChainedCallIDs; len(got) != 3 || got[0] != up.ID() || got[1] != rings.ID() || got[2] != busy.ID() {
+			t.Errorf("chained calls %v", got)
+		}
+		leg.FarHangsUp()
+		ended(t, c, "remote cancel")
+		ended(t, up, "local normal")
+		ended(t, rings, "local cancel")
+		time.Sleep(time.Hour)
+		if r := free.Snapshot(); r.Status != event.CallProgressing || r.MasterCallID != "" {
+			t.Errorf("the call that is not chained: %s, master %q", r.Status, r.MasterCallID)
+		}
+		free.End(flow.ReasonNormal)
+		ended(t, free, "local normal")
+	})
+}
+
 // TestStates: whatever happens, in whatever order, a call goes only where the
 // table lets it, ends once, and leaves nothing.
 func TestStates(t *testing.T) {

@@ -269,6 +269,9 @@ func TestGoto(t *testing.T) {
 		return `[{"id":"top","type":"sleep","option":{"duration":1000}},{"type":"goto","option":{"target_id":"top"` + count + `}}]`
 	}
 	play(t, scene{name: "n jumps", flow: loop(`,"loop_count":2`), lasts: 3 * time.Second})
+	play(t, scene{name: "each counts its own, once in the life of the flow", lasts: 12 * time.Second, // 1+3, then 4 times 1+1: what is used up stays so
+		flow: `[{"id":"out","type":"sleep","option":{"duration":1000}},{"id":"in","type":"sleep","option":{"duration":1000}},
+			{"type":"goto","option":{"target_id":"in","loop_count":2}},{"id":"x","type":"goto","option":{"target_id":"out","loop_count":4}},{"type":"stop"}]`})
 	play(t, scene{name: "zero is never", flow: loop(`,"loop_count":0`), lasts: time.Second})
 	play(t, scene{name: "absent is always", flow: loop(``), far: func(_ *flowtest.World, l *flowtest.Leg) { after(time.Hour); l.FarHangsUp() }, lasts: time.Hour})
 	play(t, scene{name: "in a circle without media", flow: `[{"type":"answer"},{"id":"top","type":"goto","option":{"target_id":"top"}}]`, end: "local normal",
