@@ -40,7 +40,7 @@ func memory() uint64 {
 	total := uint64(0)
 	var info unix.Sysinfo_t
 	if unix.Sysinfo(&info) == nil {
-		total = uint64(info.Totalram) * uint64(info.Unit)
+		total = uint64(info.Totalram) * uint64(info.Unit) //nolint:unconvert // 32 bits wide on some machines
 	}
 	// systemd's MemoryMax= and containers show here; "max" is none.
 	if b, err := os.ReadFile("/sys/fs/cgroup" + controlGroup() + "/memory.max"); err == nil {
