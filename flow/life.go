@@ -124,6 +124,7 @@ func (c *Call) HangupCause(r Reason, cause sip.Cause) {
 	next := Terminating
 	if c.rec.Direction == DirOutgoing && c.Status() != Progressing {
 		next = Canceling
+		cause.Status, cause.Reason = 487, "" // what a CANCEL makes of the INVITE
 	}
 	c.setStatus(next)
 	if c.leg == nil || c.legOver { // not placed yet, or between two routes

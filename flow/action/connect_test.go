@@ -99,7 +99,7 @@ func TestConnect(t *testing.T) {
 		check: func(t *testing.T, w *flowtest.World, c *event.Call) {
 			legLog(t, w, "1", "invite by test; cancel")
 			child := w.Events.Calls(c.ChainedCallIDs[0])
-			if last := child[len(child)-1]; last.HangupBy != "local" || last.HangupReason != "cancel" {
+			if last := child[len(child)-1]; last.HangupBy != "local" || last.HangupReason != "cancel" || last.SIPStatus != 487 || last.HangupCause != 16 {
 				t.Errorf("the callee's record: %+v", last)
 			}
 		}})
@@ -155,7 +155,7 @@ func TestConnect(t *testing.T) {
 		log: "ring 180; answer; in bridge1; bye; out", lasts: time.Minute,
 		check: func(t *testing.T, w *flowtest.World, c *event.Call) {
 			child := w.Events.Calls(c.ChainedCallIDs[0])
-			if last := child[len(child)-1]; last.HangupBy != "local" || last.HangupReason != "dialout" {
+			if last := child[len(child)-1]; last.HangupBy != "local" || last.HangupReason != "dialout" || last.SIPStatus != 487 || last.HangupCause != 19 {
 				t.Errorf("the callee's record: %+v", last)
 			}
 		}})

@@ -134,7 +134,6 @@ func (l *Leg) Hangup(c sip.Cause) error {
 		l.log.Add(l.id, "bye")
 	case l.info.Direction == sip.Outgoing:
 		l.log.Add(l.id, "cancel")
-		c.Status = 487
 	default:
 		l.log.Add(l.id, fmt.Sprintf("refuse %d", c.Status))
 	}
