@@ -282,6 +282,7 @@ func TestChained(t *testing.T) {
 			return forever(c)
 		}))
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if r := ended(t, busy, "remote busy"); r.MasterCallID != c.ID() {
 			t.Errorf("master call %q", r.MasterCallID)
 		}
