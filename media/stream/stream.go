@@ -208,6 +208,7 @@ func (s *Stream) RelayTo(to media.Port) bool {
 	if s.relay != t {
 		t.session.NewSource() // while t was held, nothing was sent there
 		s.relay = t
+		s.session.Watch() // what was read at the ticks is handed on as it comes
 	}
 	return true
 }
