@@ -18,9 +18,16 @@ var ErrRefused = errors.New("offer refused")
 type reinvite struct {
 	offer func() []byte
 	done  func(*sip.Response, error)
+	sent  *exchange
+	limit *loop.Timer // runs until the final response
 	timer *loop.Timer // runs after a 491
 	tries int
 }
+
+// maxReinvite is how long a re-INVITE may be without a final response: no
+// person is asked for one. A provisional response stops Timer B, so that
+// without this limit nothing ends it.
+const maxReinvite = 64 * T1
 
 // maxGlares is how often a re-INVITE that met one of the other side's is tried
 // again.
@@ -52,13 +59,15 @@ func (d *Dialog) runQueued() {
 func (d *Dialog) sendReinvite(r *reinvite) {
 	var sent *sip.Request
 	r.timer = nil
-	d.send(sip.INVITE, func(req *sip.Request) {
+	r.limit = d.set.Loop.AfterFunc(maxReinvite, func() { r.sent.cancel() })
+	r.sent = d.send(sip.INVITE, func(req *sip.Request) {
 		setSDP(req, r.offer())
 		sent = req
 	}, func(res *sip.Response, err error) { d.reinviteDone(r, sent, res, err) })
 }
 
 func (d *Dialog) reinviteDone(r *reinvite, sent *sip.Request, res *sip.Response, err error) {
+	r.limit.Stop()
 	if res != nil && res.StatusCode < 300 {
 		if u, ok := contactOf(res); ok { // target refresh (§12.2.1.2)
 			d.target = u
@@ -116,10 +125,12 @@ func (d *Dialog) retryReinvite(r *reinvite) {
 	d.sendReinvite(r)
 }
 
-// stopReinvite forgets ours. Its transaction ends by itself.
+// stopReinvite forgets ours.
 func (d *Dialog) stopReinvite() {
-	if d.ours != nil {
-		d.ours.timer.Stop()
+	if r := d.ours; r != nil {
+		r.timer.Stop()
+		r.limit.Stop()
+		r.sent.cancel()
 	}
 	d.ours, d.queued = nil, nil
 }

@@ -22,10 +22,18 @@ type exchange struct {
 
 // send sends a request, again with credentials where it is challenged. build
 // adds headers and body; done, called once, gets the final response, or why
-// there is none.
-func (d *Dialog) send(method sip.RequestMethod, build func(*sip.Request), done func(*sip.Response, error)) {
+// there is none, perhaps before send returns.
+func (d *Dialog) send(method sip.RequestMethod, build func(*sip.Request), done func(*sip.Response, error)) *exchange {
 	x := &exchange{d: d, method: method, build: build, done: done}
 	x.start()
+	return x
+}
+
+// cancel gives an INVITE up (§9.1): done hears what comes of it.
+func (x *exchange) cancel() {
+	if x != nil && x.tx != nil {
+		x.tx.Cancel()
+	}
 }
 
 func (x *exchange) start() {

@@ -265,6 +265,43 @@ func TestByeDuringReinvite(t *testing.T) {
 	})
 }
 
+// TestReinviteWithoutEnd: a re-INVITE that is answered with 100 alone is given
+// up, in a call that goes on and in one that ends.
+func TestReinviteWithoutEnd(t *testing.T) {
+	run(t, func(w *world) {
+		p := w.caller()
+		call, l := w.answered(p)
+		w.must(l.Reinvite(sip.MediaOptions{Hold: true}))
+		m := p.Expect("INVITE")
+		p.Reply(m, 100, "", "")
+		cancel := p.Expect("CANCEL")
+		p.Reply(cancel, 200, "", "")
+		p.Reply(m, 487, "", "")
+		p.Expect("ACK")
+		w.must(l.Reinvite(sip.MediaOptions{Hold: true})) // the next may do better
+		p.Reply(p.Expect("INVITE"), 200, "", offer(p, "8", "a=recvonly"))
+		p.Expect("ACK")
+		call.Bye()
+		l.hungup(200, sip.Remote)
+
+		for _, remote := range []bool{true, false} {
+			call, l = w.answered(p)
+			w.must(l.Reinvite(sip.MediaOptions{Hold: true}))
+			p.Reply(p.Expect("INVITE"), 100, "", "")
+			time.Sleep(time.Second)
+			if remote {
+				call.Bye()
+				l.hungup(200, sip.Remote)
+			} else {
+				w.must(l.Hangup(sip.Cleared(sip.Local)))
+				p.Reply(p.Expect("BYE"), 200, "", "")
+				l.hungup(200, sip.Local)
+			}
+			p.Reply(p.Expect("CANCEL"), 481, "", "") // it has forgotten the INVITE too
+		}
+	})
+}
+
 // TestTargetRefresh: requests go where the last INVITE's Contact says.
 func TestTargetRefresh(t *testing.T) {
 	run(t, func(w *world) {
