@@ -38,6 +38,8 @@ func TestNames(t *testing.T) {
 		{sip.Uri{Scheme: "sip", User: "bob", Host: "example.net"}, "", "", "bob"},
 		{sip.Uri{Scheme: "sip", User: "a%20b", Host: "example.net"}, `\\`, `\`, "a%20b"},
 		{sip.Uri{Scheme: "sip", Host: "example.net"}, "", "", "anonymous"},
+		{sip.Uri{Scheme: "sip", User: "+4670;npdi;rn=+46800", Host: "example.net"}, "", "", "+4670"}, // RFC 4694
+		{sip.Uri{Scheme: "sip", User: "bob;x", Host: "example.net"}, "", "", "bob;x"},
 	} {
 		a := flow.NormalAddress(address(&c.uri, c.display))
 		if a.TargetName != c.name {

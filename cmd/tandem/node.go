@@ -444,5 +444,12 @@ func (n *node) identify(src netip.AddrPort, _ *sip.Request) (ua.Peer, bool) {
 	return p, true
 }
 
-// userOf is the user part of a URI, as people write it.
-func userOf(u *sip.Uri) string { return strings.TrimSpace(sip.User(u)) }
+// userOf is the user part of a URI, as people write it: a number without the
+// parameters that carriers hang on it (RFC 3261 §19.1.6).
+func userOf(u *sip.Uri) string {
+	user := strings.TrimSpace(sip.User(u))
+	if number, _, ok := strings.Cut(user, ";"); ok && isNumber(number) {
+		return number
+	}
+	return user
+}
