@@ -20,10 +20,16 @@ func itoa(i int) string { return strconv.Itoa(i) }
 // addresses directly. It implements [flow.Dialer].
 type dialer node
 
-var errUnknownNumber = errors.New("no line of outbound matches the number")
+var (
+	errNobody        = errors.New("the destination's target is empty")
+	errUnknownNumber = errors.New("no line of outbound matches the number")
+)
 
 // Routes implements [flow.Dialer].
 func (d *dialer) Routes(to flow.Address) ([]flow.Route, error) {
+	if to.Target == "" { // a variable that is empty, mostly
+		return nil, errNobody
+	}
 	switch to.Type {
 	case "tel":
 		var list []flow.Route

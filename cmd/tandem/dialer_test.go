@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"testing"
 
 	"tandem/flow"
 	"tandem/sip"
+	"tandem/sip/trunk"
 )
 
 // TestSIPTarget: what may be written as a SIP destination.
@@ -51,5 +53,38 @@ func TestNames(t *testing.T) {
 	}
 	if f := d.from(flow.Address{Type: "sip", Target: "sip:bob@example.net"}); f.URI.User != "bob" {
 		t.Errorf("a source with a scheme is shown as %q", f.URI.User)
+	}
+}
+
+// TestRoutes: what can be called, and by which trunks.
+func TestRoutes(t *testing.T) {
+	n := paperNode(t)
+	var err error
+	n.trunks, err = trunk.New([]trunk.Config{
+		{Name: "a", To: sip.Uri{Scheme: "sip", Host: "a.example"}}, {Name: "b", To: sip.Uri{Scheme: "sip", Host: "b.example"}}, {Name: "in"},
+	}, []trunk.Outbound{{To: "+46*", Trunks: []string{"a", "in", "b"}}, {To: "*", Trunks: []string{"b"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		to   flow.Address
+		want string // trunks, "-" none; empty: an error
+	}{
+		{flow.Address{Type: "tel", Target: "+4670"}, "a b "},
+		{flow.Address{Type: "tel", Target: "100"}, "b "},
+		{flow.Address{Type: "tel", Target: ""}, ""},
+		{flow.Address{Type: "sip", Target: "bob@example.net"}, "- "},
+		{flow.Address{Type: "sip", Target: ""}, ""},
+		{flow.Address{Type: "sip", Target: "bob@exa mple"}, ""},
+		{flow.Address{Type: "agent", Target: "x"}, ""},
+	} {
+		routes, err := (*dialer)(n).Routes(c.to)
+		got := ""
+		for _, r := range routes {
+			got += cmp.Or(r.Trunk, "-") + " "
+		}
+		if got != c.want || (err != nil) != (c.want == "") {
+			t.Errorf("%+v: by %q, %v; want %q", c.to, got, err, c.want)
+		}
 	}
 }
