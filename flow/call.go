@@ -215,11 +215,34 @@ func (c *Call) SetAction(a event.Action) {
 	c.publish(event.TypeCallUpdated)
 }
 
+// maxChained is how many chained calls a call remembers. A flow that tries again
+// and again forgets the oldest that are over.
+const maxChained = 100
+
 // Chain makes other end with c.
 func (c *Call) Chain(other *Call) {
+	if len(c.chained) >= maxChained {
+		if i := slices.IndexFunc(c.chained, (*Call).ended); i >= 0 {
+			c.chained = slices.Delete(c.chained, i, i+1)
+		}
+	}
 	c.chained = append(c.chained, other)
-	c.rec.ChainedCallIDs = append(slices.Clip(c.rec.ChainedCallIDs), other.id)
+	ids := make([]string, len(c.chained))
+	for i, chained := range c.chained {
+		ids[i] = chained.id
+	}
+	c.rec.ChainedCallIDs = ids
 	c.publish(event.TypeCallUpdated)
+}
+
+// ended says whether the call is over. Any goroutine.
+func (c *Call) ended() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // publish stores a snapshot of the call and tells the outside that it has been

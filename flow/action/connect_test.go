@@ -202,6 +202,16 @@ func TestConnect(t *testing.T) {
 				t.Errorf("it was not heard before it answered:\n%s", s)
 			}
 		}})
+	play(t, scene{name: "tried again and again, the record does not grow for ever",
+		flow:  `[{"id":"again","type":"sleep","option":{"duration":1000}},` + toOne + `,{"type":"goto","option":{"target_id":"again","loop_count":149}}]`,
+		world: callee(map[string]func(*flowtest.Leg){"1": refusesAfter(0, 486)}),
+		check: func(t *testing.T, w *flowtest.World, c *event.Call) {
+			placed := len(w.Dialer.Legs())
+			last := w.Dialer.Asked()[placed-1].CallID
+			if ids := c.ChainedCallIDs; placed != 150 || len(ids) != 100 || ids[99] != last {
+				t.Errorf("%d calls placed, %d kept", placed, len(ids))
+			}
+		}})
 	play(t, scene{name: "digits go to the other party, not to the flow",
 		flow:  `[` + toOne + `,{"type":"digits_receive","option":{"duration":100}}]`,
 		world: callee(map[string]func(*flowtest.Leg){"1": func(l *flowtest.Leg) { answersAfter(time.Second)(l); after(2 * time.Second); l.FarHangsUp() }}),
