@@ -18,6 +18,7 @@ type exchange struct {
 	req    *sip.Request
 	tx     *transaction.Client
 	again  bool // a connection was lost before
+	given  bool // given up: it is not sent again
 }
 
 // send sends a request, again with credentials where it is challenged. build
@@ -31,7 +32,10 @@ func (d *Dialog) send(method sip.RequestMethod, build func(*sip.Request), done f
 
 // cancel gives an INVITE up (§9.1): done hears what comes of it.
 func (x *exchange) cancel() {
-	if x != nil && x.tx != nil {
+	if x == nil {
+		return
+	}
+	if x.given = true; x.tx != nil {
 		x.tx.Cancel()
 	}
 }
@@ -70,7 +74,7 @@ func (x *exchange) Response(res *sip.Response) {
 	case status < 200:
 		return
 	case status == 401 || status == 407:
-		if d.state != over && d.auth.Challenged(res, x.req) == nil && x.peer() {
+		if d.state != over && !x.given && d.auth.Challenged(res, x.req) == nil && x.peer() {
 			x.start()
 			return
 		}
@@ -98,7 +102,7 @@ func (x *exchange) peer() bool {
 // End implements [transaction.ClientHandler]. A connection that was lost is no
 // reason to lose the request: it goes out once more by another.
 func (x *exchange) End(err error) {
-	if errors.Is(err, transaction.ErrTransport) && !x.again && x.d.state != over {
+	if errors.Is(err, transaction.ErrTransport) && !x.again && !x.given && x.d.state != over {
 		x.again = true
 		x.start()
 		return

@@ -176,6 +176,21 @@ func (p *Peer) Expect(kind string) *Message {
 	}
 }
 
+// Poll is the next message, nil where none has come.
+func (p *Peer) Poll() *Message {
+	if len(p.held) > 0 {
+		m := p.held[0]
+		p.held = p.held[1:]
+		return m
+	}
+	select {
+	case m := <-p.in:
+		return m
+	default:
+		return nil
+	}
+}
+
 // Silence fails when anything is left or comes in d.
 func (p *Peer) Silence(d time.Duration) {
 	p.t.Helper()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tandem/sip"
+	"tandem/sip/ua"
 )
 
 // TestHeld: hold in its three ways, and resume; the answer never says sendrecv
@@ -299,6 +300,20 @@ func TestReinviteWithoutEnd(t *testing.T) {
 			}
 			p.Reply(p.Expect("CANCEL"), 481, "", "") // it has forgotten the INVITE too
 		}
+
+		// Challenged after it was given up: it is not sent again.
+		_, l = w.called(p, func(o *ua.DialOptions) { o.Username, o.Password = "joe", "x" })
+		w.must(l.Reinvite(sip.MediaOptions{Hold: true}))
+		m = p.Expect("INVITE")
+		p.Reply(m, 100, "", "")
+		time.Sleep(time.Second)
+		w.must(l.Hangup(sip.Cleared(sip.Local)))
+		p.Reply(p.Expect("CANCEL"), 200, "", "")
+		p.Reply(m, 401, "", "", `WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"`)
+		p.Expect("ACK")
+		p.Reply(p.Expect("BYE"), 200, "", "")
+		l.hungup(200, sip.Local)
+		p.Silence(time.Minute)
 	})
 }
 
