@@ -81,7 +81,7 @@ type Seat struct {
 	call   *flow.Call
 	kicked atomic.Bool // it is to leave
 	paired atomic.Bool // in a room of type connect: the other is there
-	gone   func()      // lets the call end; nil while it has not entered
+	gone   func()      // lets the call end
 
 	rec event.Conferencecall // the room's goroutine's own
 }
@@ -155,26 +155,14 @@ func ask[T any](ctx context.Context, r *Room, fn func() (T, error)) (T, error) {
 // Enter gives c a seat, from which it can join; it is called on c's goroutine.
 // The seat must be left with [Seat.Leave], which the stack of [Seat.Steps] does.
 func (r *Room) Enter(c *flow.Call) (*Seat, error) {
-	s := &Seat{room: r, call: c}
-	seat, err := flow.Await(c, func(ctx context.Context) (*Seat, error) {
+	s := &Seat{room: r, call: c, gone: c.Hold()}
+	return flow.Await(c, func(ctx context.Context) (*Seat, error) {
 		seat, err := ask(ctx, r, func() (*Seat, error) { return s, r.enter(s) })
-		if errors.Is(err, context.Canceled) {
+		if err != nil {
 			s.Leave() // it may have been given the seat all the same
 		}
 		return seat, err
 	}, (*Seat).Leave)
-	if err != nil {
-		return nil, err
-	}
-	release := c.Hold()
-	if !r.todo.put(func() {
-		if s.gone = release; s.rec.Status == event.ConferencecallLeaved {
-			release()
-		}
-	}) {
-		release()
-	}
-	return seat, nil
 }
 
 // enter makes s a member.
@@ -232,15 +220,14 @@ func (r *Room) startBridge() {
 func (r *Room) left(s *Seat) {
 	i := slices.Index(r.members, s)
 	if i < 0 {
+		s.gone()
 		return
 	}
 	r.members = slices.Delete(r.members, i, i+1)
 	had := len(r.rec.ConferencecallIDs)
 	r.rec.ConferencecallIDs = slices.DeleteFunc(slices.Clone(r.rec.ConferencecallIDs), func(id string) bool { return id == s.rec.ID })
 	r.setSeat(s, event.ConferencecallLeaved)
-	if s.gone != nil {
-		s.gone()
-	}
+	s.gone()
 	if len(r.rec.ConferencecallIDs) != had {
 		r.publish(event.TypeConferenceUpdated)
 	}

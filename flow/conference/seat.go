@@ -15,7 +15,11 @@ type changed struct{ seat *Seat }
 func (s *Seat) Room() *Room { return s.room }
 
 // Leave gives the seat up. Any goroutine; more than once does nothing.
-func (s *Seat) Leave() { s.room.todo.put(func() { s.room.left(s) }) }
+func (s *Seat) Leave() {
+	if !s.room.todo.put(func() { s.room.left(s) }) {
+		s.gone() // there is no room to leave
+	}
+}
 
 // Steps is what a call does that comes to the room: the actions before, the
 // stay itself, and the actions after. [Seat.Leave] is called when they are left.
