@@ -9,12 +9,11 @@ import (
 // G.722 at 64 kbit/s (ITU-T G.722 mode 1, "the standard" below):
 //
 //	2 samples ─ g722_qmf: one for the band below 4 kHz, one for that above ─
-//	g722_band: each less what its predictor expects, quantised to 6 and 2 bits ─
-//	an octet
+//	each less what g722_predict expects ─ g722_quantise: 6 and 2 bits ─ an octet
 //
-// The decoder goes the other way; g722_conceal stands between the last two.
-// Names in capitals are blocks of the standard
-// (§6).
+// with g722_band behind, which learns from the octet. The decoder goes the other
+// way; g722_conceal stands in for what is lost. Names in capitals are the
+// standard's own (§6).
 
 const (
 	g722FrameTime = 125 * time.Microsecond // of an octet
@@ -25,13 +24,13 @@ const (
 
 // A g722Encoder codes one stream.
 type g722Encoder struct {
-	split     g722Filter
-	low, high g722Band
-	codes     *g722LowCodes
+	split g722Filter
+	state g722State
+	codes *g722LowCodes
 }
 
 func newG722Encoder(Params) Encoder {
-	return &g722Encoder{low: newG722Low(), high: newG722High(), codes: g722MakeLowCodes()}
+	return &g722Encoder{state: newG722State(), codes: g722MakeLowCodes()}
 }
 
 // Encode implements [Encoder]. Samples come in twos.
@@ -53,25 +52,26 @@ func (e *g722Encoder) encode(dst []byte, pcm []int16) []byte {
 	var bands g722Bands
 	n := len(pcm) / 2
 	e.split.analyse(&bands, pcm)
+	st := &e.state
 	for i := range n {
-		low := e.codes.low(int(bands.low[i])-e.low.expected, e.low.step)
-		e.low.takeLow(low)
-		high := g722HighCode(int(bands.high[i])-e.high.expected, e.high.step)
-		e.high.takeHigh(high)
-		dst = append(dst, high<<6|low)
+		low := e.codes.low(int(bands.low[i])-int(st.expect.sample[g722Low][0]), st.low.step)
+		high := g722HighCode(int(bands.high[i])-int(st.expect.sample[g722High][0]), st.high.step)
+		code := high<<6 | low
+		st.take(code)
+		dst = append(dst, code)
 	}
 	return dst
 }
 
 // A g722Decoder decodes one stream.
 type g722Decoder struct {
-	low, high g722Band
-	join      g722Filter
-	loss      g722Concealer
+	state g722State
+	join  g722Filter
+	loss  g722Concealer
 }
 
 func newG722Decoder(Params) Decoder {
-	return &g722Decoder{low: newG722Low(), high: newG722High()}
+	return &g722Decoder{state: newG722State()}
 }
 
 // Decode implements [Decoder]. A payload is any number of octets.
@@ -96,12 +96,13 @@ func (d *g722Decoder) Decode(dst []int16, payload []byte) ([]int16, error) {
 // decode decodes a block at most.
 func (d *g722Decoder) decode(pcm []int16, payload []byte) {
 	var bands g722Bands
-	for i, b := range payload {
-		low, high := b&0x3f, b>>6
-		bands.low[i] = g722Limit(d.low.expected + d.low.step*int(g722Low6[low])>>15)
-		bands.high[i] = g722Limit(d.high.expected + d.high.step*int(g722High2[high])>>15)
-		d.low.takeLow(low)
-		d.high.takeHigh(high)
+	st := &d.state
+	for i, code := range payload {
+		low := st.low.step * int(g722Low6[code&0x3f]) >> 15
+		high := st.high.step * int(g722High2[code>>6]) >> 15
+		bands.low[i] = g722Limit(int(st.expect.sample[g722Low][0]) + low)
+		bands.high[i] = g722Limit(int(st.expect.sample[g722High][0]) + high)
+		st.take(code)
 	}
 	d.loss.good(&bands, len(payload))
 	d.join.synthesise(pcm, &bands)

@@ -1,5 +1,19 @@
 package codec
 
+import "golang.org/x/sys/cpu"
+
+// g722Adapt does what [g722AdaptGo] does.
+func g722Adapt(p *g722Predictors, low, high int) {
+	if cpu.X86.HasAVX2 {
+		g722AdaptAVX2(p, low, high)
+	} else {
+		g722AdaptGo(p, low, high)
+	}
+}
+
+//go:noescape
+func g722AdaptAVX2(p *g722Predictors, low, high int)
+
 // g722Sums does what [g722SumsGo] does.
 func g722Sums(sums []g722Sum, x []int16) {
 	if len(sums) == 0 {

@@ -1,6 +1,6 @@
 package codec
 
-// The quadrature mirror filters (§5.2.1, §5.2.2): 24 taps, the second half of
+// The quadrature mirror filters: 24 taps, the second half of
 // which mirrors the first. Samples of even and of odd number meet taps of their
 // own; the sum of the two is the low band, the difference the high one.
 

@@ -23,7 +23,7 @@ var g722MakeLowCodes = sync.OnceValue(func() *g722LowCodes {
 		for passed < len(g722LowLevels) && int(g722LowLevels[passed]) <= i {
 			passed++
 		}
-		// Table 16 of §6. Codes 0 to 3 stand for nothing.
+		// Codes 0 to 3 stand for nothing.
 		t[0][i] = uint8(61 - passed)
 		if passed < 2 {
 			t[1][i] = uint8(63 - passed)

@@ -144,3 +144,35 @@ func TestG722Sums(t *testing.T) {
 		}
 	}
 }
+
+// The predictors too: from any differences that codes can stand for, the largest
+// of one sign for long among them.
+func TestG722Adapt(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	var vector, plain g722Predictors
+	for i := range 200000 {
+		var d [2]int
+		for band, most := range []int{10228, 3704} {
+			switch i / 500 % 4 {
+			case 0:
+				d[band] = rng.IntN(2*most+1) - most
+			case 1:
+				d[band] = []int{-most, 0, most}[rng.IntN(3)]
+			case 2:
+				d[band] = []int{-most, most}[i/5000%2]
+			case 3:
+				d[band] = rng.IntN(5) - 2
+			}
+		}
+		g722Adapt(&vector, d[0], d[1])
+		g722AdaptGo(&plain, d[0], d[1])
+		got, want := vector, plain
+		for band := range d { // vectors use more lanes
+			got.zeros[band], want.zeros[band] = [8]int16{got.zeros[band][0]}, [8]int16{want.zeros[band][0]}
+			got.sample[band], want.sample[band] = [8]int16{got.sample[band][0]}, [8]int16{want.sample[band][0]}
+		}
+		if got != want {
+			t.Fatalf("after %d differences, the last %v, the state is\n%v, want\n%v", i+1, d, got, want)
+		}
+	}
+}
