@@ -78,7 +78,17 @@ func TestIncoming(t *testing.T) {
 			}
 		})
 	}
-	n := paperNode(t, acme)
+	n := paperNode(t, acme, trunk.Config{Name: "own", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}, Codecs: []string{"gsm", "pcmu"}},
+		trunk.Config{Name: "any", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.8/32")}})
+	if p, ok := n.identify(netip.MustParseAddrPort("192.0.2.7:5060"), nil); !ok || p.Name != "own" || len(p.Codecs) != 2 || p.Codecs[0].Name != "gsm" || !p.OwnOrder {
+		t.Errorf("a trunk with codecs of its own is %+v", p)
+	}
+	if p, ok := n.identify(netip.MustParseAddrPort("192.0.2.8:5060"), nil); !ok || p.Name != "any" || p.Codecs != nil || p.OwnOrder {
+		t.Errorf("a trunk without is %+v", p)
+	}
+	if _, ok := n.identify(netip.MustParseAddrPort("192.0.2.9:5060"), nil); ok {
+		t.Error("a stranger is a trunk's")
+	}
 	n.refused(invite("1"), &sip.ReplyError{Status: 488})
 	if got := n.refusals.List(); len(got) != 1 || got[0].Status != 488 || got[0].Reason != "not acceptable here" || got[0].From != "+4670" {
 		t.Errorf("refusals %+v", got)

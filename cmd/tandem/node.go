@@ -438,7 +438,7 @@ func (n *node) identify(src netip.AddrPort, _ *sip.Request) (ua.Peer, bool) {
 	if t == nil {
 		return ua.Peer{}, false
 	}
-	p := ua.Peer{Name: t.Name}
+	p := ua.Peer{Name: t.Name, OwnOrder: len(t.Codecs) > 0}
 	// The names were checked when the configuration was read.
 	p.Codecs, _ = codecs(t.Codecs)
 	return p, true
