@@ -30,9 +30,10 @@ func (s *serveCmd) Run() error {
 	for _, p := range problems {
 		log.Warn(p.What, "at", p.Pos.String(), "key", p.Path)
 	}
+	// Until the process is gone: a second signal in its last moment does not
+	// kill it.
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt, syscall.SIGHUP)
-	defer signal.Stop(signals)
 
 	n, err := newNode(cfg, flows, log)
 	if err != nil {
